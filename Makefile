@@ -1,0 +1,69 @@
+PYTHON ?= python3
+BIN = .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test test-slow check format references requirements browser database
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.done  ## the shipped survey with synthetic respondents, a release, a report, then the service
+	$(BIN)/parallax demo $(ARGS)
+
+serve: .venv/.done  ## the service on http://127.0.0.1:8000
+	$(BIN)/parallax serve $(ARGS)
+
+test: .venv/.done browser database  ## all tests but the slow ones
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-slow: .venv/.done browser database  ## the tests marked slow
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+check: .venv/.done  ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.done  ## put the code into the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+references: .venv/.done  ## compute the reference numbers anew (needs R with survey, jsonlite, carData)
+	$(BIN)/python tests/analysis/references/export_data.py
+	for script in tests/analysis/references/*.R; do Rscript $$script || exit 1; done
+
+requirements:  ## pin the dependencies of pyproject.toml anew (needs uv)
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --upgrade \
+		pyproject.toml --group dev -o requirements.txt
+
+# With uv where it is present, else pip. The project itself comes last, from this folder.
+.venv/.done: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Parallax needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then \
+		uv pip sync --python $(BIN)/python --require-hashes requirements.txt && \
+		uv pip install --python $(BIN)/python --no-deps --no-build-isolation -q -e . ; \
+	else \
+		$(BIN)/python -m pip install -q --require-hashes -r requirements.txt && \
+		$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e . ; \
+	fi
+	touch $@
+
+# The browser tests need a Chromium, the database tests a PostgreSQL: Debian's own.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+		|| command -v google-chrome >/dev/null || $(MAKE) --no-print-directory debian PACKAGES=chromium
+
+database:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+		|| $(MAKE) --no-print-directory debian PACKAGES=postgresql
+
+.PHONY: debian
+debian:
+	@command -v apt-get >/dev/null || { echo "Please install: $(PACKAGES)"; exit 1; }
+	@as_root=$$(test "$$(id -u)" = 0 || echo sudo); \
+		$$as_root apt-get update -q && \
+		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y $(PACKAGES)

@@ -1,0 +1,287 @@
+"""What the verbs of this package return: frozen, printable, without their data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.intervals import Interval, limits
+
+INTERVALS = {
+    "t": "t",
+    "logit": "logit",
+    "wilson": "Wilson",
+    "korn-graubard": "Korn-Graubard",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Estimates with their joint covariance.
+
+    Attributes
+    ----------
+    values : Series
+        The estimates; indexed by group, by category, or by both.
+    covariance : DataFrame
+        Joint covariance of the estimates, same index both ways.
+    df : int
+        Degrees of freedom: clusters minus strata among all respondents used.
+    n_respondents : Series
+        Unweighted number of respondents behind each value: for a share, all who
+        answered in the group, whatever they answered.
+    method : str
+        One line: what was estimated and how.
+    group_df : Series
+        Degrees of freedom within the group of each value; intervals use these.
+    srs_variances : Series
+        Variance that a simple random sample with replacement of as many respondents
+        would have had.
+    by : tuple of str
+        Columns that made the groups.
+    interval : {"t", "logit", "wilson", "korn-graubard"}
+        How intervals are made; see :func:`analysis.intervals.limits`.
+    notes : Series
+        Why a value is missing, else empty.
+    """
+
+    values: pd.Series
+    covariance: pd.DataFrame
+    df: int
+    n_respondents: pd.Series
+    method: str
+    group_df: pd.Series
+    srs_variances: pd.Series
+    by: tuple[str, ...]
+    interval: Interval
+    notes: pd.Series
+
+    @property
+    def std_errors(self) -> pd.Series:
+        """Standard errors, in the units of the values."""
+        return _square_roots(self.covariance)
+
+    @property
+    def design_effects(self) -> pd.Series:
+        """Variance relative to a simple random sample with replacement of equal size.
+
+        R: ``deff = "replace"``. R's default ``deff = TRUE`` compares with sampling
+        without replacement, so it is larger by ``1 / (1 - n / sum(weights))``.
+        """
+        variances = self.std_errors**2
+        return variances.where(self.srs_variances > 0) / self.srs_variances
+
+    @property
+    def n_effective(self) -> pd.Series:
+        """Size of the simple random sample that would be as precise."""
+        return self.n_respondents / self.design_effects
+
+    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+        """Confidence limits, columns ``conf_low`` and ``conf_high``."""
+        low, high = limits(
+            self.interval,
+            self.values.to_numpy(float),
+            self.std_errors.to_numpy(float) ** 2,
+            self.group_df.to_numpy(float),
+            self.n_respondents.to_numpy(float),
+            check_level(level),
+        )
+        return pd.DataFrame(
+            {"conf_low": low, "conf_high": high}, index=self.values.index
+        )
+
+    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+        """One row for each value.
+
+        Columns estimate, std_error, conf_low, conf_high, n_respondents; and note, if
+        any value needs one.
+        """
+        frame = pd.DataFrame({"estimate": self.values, "std_error": self.std_errors})
+        frame = frame.join(self.conf_int(level))
+        frame["n_respondents"] = self.n_respondents
+        notes = self._all_notes()
+        return frame.assign(note=notes) if notes.any() else frame
+
+    def to_dict(self, level: float = 0.95) -> dict[str, Any]:
+        """Plain values that JSON can hold; what is missing is None."""
+        return {
+            "method": self.method,
+            "interval": interval_line(self, level),
+            "df": self.df,
+            "rows": records(self.to_frame(level)),
+        }
+
+    def summary(self, level: float = 0.95) -> str:
+        """Render the table, and say how the numbers were made."""
+        return "\n".join(
+            [self.method, table(self.to_frame(level)), interval_line(self, level)]
+        )
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _all_notes(self) -> pd.Series:
+        notes = self.notes.mask(
+            (self.notes == "") & self.values.notna() & (self.group_df <= 0),
+            "no interval: no degrees of freedom",
+        )
+        if self.interval in ("t", "korn-graubard"):
+            return notes
+        return notes.mask(
+            (notes == "") & self.values.isin([0, 1]), "Korn-Graubard limits"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Differences between groups.
+
+    Attributes
+    ----------
+    values : Series
+        Group minus reference; index (group, reference[, category]).
+    covariance : DataFrame
+        Joint covariance of the differences, same index both ways.
+    df : Series
+        Degrees of freedom of each difference.
+    p_values : Series
+        Two-sided, adjusted as ``method`` says.
+    n_respondents : Series
+        Unweighted number of respondents in both groups together.
+    method : str
+    level : float
+        Level of the intervals, which hold one by one.
+    """
+
+    values: pd.Series
+    covariance: pd.DataFrame
+    df: pd.Series
+    p_values: pd.Series
+    n_respondents: pd.Series
+    method: str
+    level: float = 0.95
+
+    @property
+    def std_errors(self) -> pd.Series:
+        """Standard errors of the differences."""
+        return _square_roots(self.covariance)
+
+    @property
+    def statistics(self) -> pd.Series:
+        """Difference divided by standard error."""
+        return self.values / self.std_errors.where(self.std_errors > 0)
+
+    def conf_int(self, level: float | None = None) -> pd.DataFrame:
+        """Confidence limits of each difference, ``conf_low`` and ``conf_high``."""
+        level = check_level(self.level if level is None else level)
+        margin = stats.t.ppf((1 + level) / 2, self.df.to_numpy(float)) * self.std_errors
+        return pd.DataFrame(
+            {"conf_low": self.values - margin, "conf_high": self.values + margin}
+        )
+
+    def to_frame(self, level: float | None = None) -> pd.DataFrame:
+        """One row for each difference.
+
+        Columns estimate, std_error, conf_low, conf_high, n_respondents, statistic,
+        df, p_value.
+        """
+        frame = pd.DataFrame({"estimate": self.values, "std_error": self.std_errors})
+        return frame.join(self.conf_int(level)).assign(
+            n_respondents=self.n_respondents,
+            statistic=self.statistics,
+            df=self.df,
+            p_value=self.p_values,
+        )
+
+    def to_dict(self, level: float | None = None) -> dict[str, Any]:
+        """Plain values that JSON can hold; what is missing is None."""
+        return {
+            "method": self.method,
+            "interval": interval_line(self, level),
+            "rows": records(self.to_frame(level)),
+        }
+
+    def summary(self, level: float | None = None) -> str:
+        """Render the table, and say how the numbers were made."""
+        return "\n".join(
+            [self.method, table(self.to_frame(level)), interval_line(self, level)]
+        )
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+@dataclass(frozen=True, eq=False)
+class Weighting:
+    """What fitting the weights to margins did.
+
+    Attributes
+    ----------
+    margins : DataFrame
+        Index (group, margin, category), columns ``before``, ``target``, ``after``:
+        shares of the group.
+    weights : tuple of (float, float)
+        Smallest and largest ratio of a new weight to the mean of its group.
+    design_effect : float
+        Kish's design effect of the new weights, 1 + squared coefficient of variation
+        within groups.
+    method : str
+    """
+
+    margins: pd.DataFrame
+    weights: tuple[float, float]
+    design_effect: float
+    method: str
+
+    def __str__(self) -> str:
+        before = (self.margins["before"] - self.margins["target"]).abs().max()
+        after = (self.margins["after"] - self.margins["target"]).abs().max()
+        low, high = self.weights
+        return (
+            f"{self.method}\n"
+            f"largest miss of a margin: {100 * before:.1f} points before, "
+            f"{100 * after:.1f} after\n"
+            f"weights from {low:.2f} to {high:.2f} of the mean, "
+            f"design effect of weighting {self.design_effect:.2f}"
+        )
+
+
+def check_level(level: float) -> float:
+    """Return the level if it is a share between 0 and 1."""
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; it must be between 0 and 1, such as 0.95")
+    return level
+
+
+def interval_line(result: Estimate | Comparison, level: float | None) -> str:
+    """How the intervals were made: "95% logit intervals, df = 14"."""
+    kind = "t"
+    if isinstance(result, Comparison):
+        level = result.level if level is None else level
+        df = result.df.dropna()
+    else:
+        kind = INTERVALS[result.interval]
+        df = result.group_df[result.values.notna()]
+    low, high = (df.min(), df.max()) if len(df) else (np.nan, np.nan)
+    degrees = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+    return f"{100 * (level or 0.95):g}% {kind} intervals, df = {degrees}"
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dictionaries of plain values, index included."""
+    names = [str(name or "variable") for name in frame.index.names]
+    flat = frame.reset_index(names=names).astype(object)
+    rows = flat.where(flat.notna(), None).to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in rows]
+
+
+def table(frame: pd.DataFrame) -> str:
+    """Render a frame with four digits behind the point."""
+    return frame.to_string(float_format=lambda value: f"{value:.4f}", na_rep="")
+
+
+def _square_roots(covariance: pd.DataFrame) -> pd.Series:
+    variances = np.maximum(np.diag(covariance.to_numpy()), 0)
+    return pd.Series(np.sqrt(variances), index=covariance.index)

@@ -1,0 +1,110 @@
+"""From a release or a data file to a comparison: what `parallax compare` does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from surveys import read_release
+from surveys.datafiles import read_data
+
+from analysis import (
+    Comparison,
+    Estimate,
+    SurveyDesign,
+    Weighting,
+    compare,
+    mean,
+    proportion,
+    rake,
+)
+from analysis.errors import UnknownColumn
+from analysis.report import build_report
+
+
+@dataclass(frozen=True)
+class DataComparison:
+    """Estimates by group, their differences and how the data were weighted."""
+
+    source: str
+    estimate: Estimate
+    comparison: Comparison
+    weighting: Weighting | None
+    level: float
+    synthetic: bool = False
+
+    def __str__(self) -> str:
+        parts = [
+            "Synthetic data: invented respondents." if self.synthetic else "",
+            str(self.weighting or ""),
+            self.estimate.summary(self.level),
+            self.comparison.summary(self.level),
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold."""
+        return {
+            "source": self.source,
+            "synthetic": self.synthetic,
+            "estimate": self.estimate.to_dict(self.level),
+            "comparison": self.comparison.to_dict(self.level),
+        }
+
+
+def compare_data(
+    data: Path,
+    *,
+    outcome: str,
+    by: str,
+    share_of: Sequence[str] | None = None,
+    reference: str | None = None,
+    weights: str | None = None,
+    strata: Sequence[str] = (),
+    clusters: str | None = None,
+    margins: Path | None = None,
+    adjust: Literal["holm", "bh", "none"] = "holm",
+    level: float = 0.95,
+) -> DataComparison:
+    """Compare a mean or shares between groups of a release or a data file.
+
+    A release brings its margins and has its countries as strata.
+    """
+    synthetic = False
+    population: pd.DataFrame | None = read_data(margins) if margins else None
+    if data.is_dir():
+        release = read_release(data)
+        frame = release.frame()
+        facts = release.package["parallax"]
+        synthetic = facts["synthetic"]
+        if population is None and weights is None and facts["margins"]:
+            population = release.population
+        strata = strata or ["country"]
+    else:
+        frame = read_data(data)
+    if population is not None:
+        frame = frame[frame["country"].isin(population["country"].unique())]
+    if share_of:
+        frame = _with_share(frame, outcome, share_of)
+        outcome = _share_name(outcome, share_of)
+    design = SurveyDesign(
+        frame, weights=weights, strata=list(strata) or None, clusters=clusters
+    )
+    if population is not None:
+        design = rake(design, population, by="country", missing="keep")
+    column = design.column(outcome)
+    estimator = mean if pd.api.types.is_numeric_dtype(column) or share_of else proportion
+    estimate = estimator(design, outcome, by=by)
+    comparison = compare(estimate, reference=reference, adjust=adjust, level=level)
+    return DataComparison(
+        data.name, estimate, comparison, design.weighting, level, synthetic
+    )
+
+
+def report_of(folder: Path) -> str:
+    """The HTML report of a release folder."""
+    release = read_release(folder)
+    return build_report(
+        release.package, release.frame(), release.population, release.responses
+    )

@@ -1,0 +1,109 @@
+"""One respondent's way through a questionnaire, between two pages.
+
+An interview exists only inside the form, sealed. Nothing here stores anything.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from surveys.answers import Reading, prune
+from surveys.questionnaire import Answer, Answers, Page, Questionnaire
+from surveys.routing import next_page, path_of, previous_page
+
+from .codes import new_code
+from .errors import StateInvalid
+
+INFORMATION = ""
+REVIEW = "review/"
+"""Not the name of a page: those have no slash."""
+
+
+@dataclass
+class Interview:
+    """What travels in the form.
+
+    ``key`` makes it the same submission when it is sent twice. ``seen`` are the pages
+    that were shown, ``reminded`` those whose gentle reminder was.
+    """
+
+    survey: str
+    version: str
+    language: str
+    page: str = INFORMATION
+    key: str = field(default_factory=lambda: secrets.token_hex(16))
+    withdrawal_code: str = field(default_factory=new_code)
+    ticket: str = ""
+    consents: dict[str, bool] = field(default_factory=dict)
+    consent: dict[str, str] = field(default_factory=dict)
+    assignment: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    reminded: list[str] = field(default_factory=list)
+    reviewed: bool = False
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], survey: str, version: str) -> Self:
+        """Continue from an unsealed state.
+
+        Raises
+        ------
+        StateInvalid
+            When the state belongs to another survey or another version of it.
+        """
+        if (state.get("survey"), state.get("version")) != (survey, version):
+            raise StateInvalid("the form state belongs to another survey")
+        interview = cls(**{one.name: state[one.name] for one in fields(cls)})
+        interview.answers = {
+            variable: tuple(answer) if isinstance(answer, list) else answer
+            for variable, answer in interview.answers.items()
+        }
+        return interview
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What is sealed."""
+        return asdict(self)
+
+    def context(self, countries: Mapping[str, str]) -> dict[str, Answer]:
+        """Everything that expressions can use."""
+        return {
+            **self.answers,
+            **self.assignment,
+            "language": self.language,
+            "open_countries": " ".join(countries),
+        }
+
+    def move_on(self, questionnaire: Questionnaire, context: Answers) -> None:
+        """Go to the next page, or back to the review if it was reached before.
+
+        After a change on the way back from the review only pages that were never seen
+        are asked.
+        """
+        if self.reviewed:
+            path = path_of(questionnaire, context)
+            unseen = (page for page in path if page.name not in self.seen)
+            page = next(unseen, None)
+        else:
+            page = next_page(questionnaire, context, self.page or None)
+        self._show(page.name if page else REVIEW)
+
+    def move_back(self, questionnaire: Questionnaire, context: Answers) -> None:
+        """Go to the page before, or from the first one to the information."""
+        before = None if self.page == REVIEW else self.page
+        page = previous_page(questionnaire, context, before)
+        self._show(page.name if page else INFORMATION)
+
+    def change(self, page: str) -> None:
+        """Go from the review to one page."""
+        self._show(page)
+
+    def place(self, questionnaire: Questionnaire, context: Answers) -> tuple[int, int]:
+        """Which part this is of how many, as far as the answers tell.
+
+        Parts are the pages on the respondent's path, and the review.
+        """
+        path = [page.name for page in path_of(questionnaire, context)]
+        parts = [*path, REVIEW]
+        return parts.index(self.page) + 1, len(parts)

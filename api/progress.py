@@ -1,0 +1,16 @@
+"""Progress bars for what takes longer than two seconds."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+T = TypeVar("T")
+
+
+def counted(items: Iterable[T], total: int, description: str) -> Iterator[T]:
+    """Pass items on and show on standard error how many have gone by."""
+    yield from track(
+        items, description, total=total, console=Console(stderr=True), transient=True
+    )

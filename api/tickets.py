@@ -1,0 +1,46 @@
+"""Tickets: the right to answer once, given by somebody who never sees the answers.
+
+The codes are printed or sent by a custodian. The server keeps their hashes only,
+sorted, and a respondent's answer under nothing that leads back to one after mixing.
+"""
+
+from sqlalchemy import Engine, insert, select
+from sqlmodel import col
+
+from .codes import new_code, ticket_hash
+from .database import writing
+from .errors import FieldworkError, UnknownSurvey
+from .models import PublishedSurvey, Ticket
+
+GROUPS = 6
+"""Groups of four symbols in a ticket: 115 random bits."""
+
+
+def issue(engine: Engine, survey: str, country: str, count: int) -> list[str]:
+    """Issue tickets for a country of a T1 survey.
+
+    Parameters
+    ----------
+    engine : Engine
+    survey : str
+    country : str
+        ISO 3166-1 alpha-2.
+    count : int
+
+    Returns
+    -------
+    list of str
+        The codes. They are nowhere else: what is lost cannot be shown again.
+
+    Raises
+    ------
+    UnknownSurvey
+    FieldworkError
+        The survey has no tickets, does not run in that country, or is closed.
+    """
+    if count < 1:
+        raise FieldworkError(f"{count} tickets cannot be issued; ask for 1 or more")
+    codes = [new_code(GROUPS) for _ in range(count)]
+    with writing(engine) as connection:
+        ...
+    return codes
