@@ -92,7 +92,7 @@ def mean(
              estimate  std_error  conf_low  conf_high  n_respondents
     country
     CN            1.0      0.577    -1.484      3.484              3
-    DE            4.0      0.577     1.516      6.516              3
+    DE            4.0      0.577     1.516      6.484              3
     """
     y = design.numbers(variable)
     domains = find_domains(design, variable, by, where)
@@ -199,8 +199,8 @@ def proportion(
     >>> proportion(SurveyDesign(frame), "approval").to_frame().round(3)
               estimate  std_error  conf_low  conf_high  n_respondents
     approval
-    no            0.25      0.099     0.102      0.495             20
-    yes           0.75      0.099     0.505      0.898             20
+    no            0.25      0.099     0.099      0.503             20
+    yes           0.75      0.099     0.497      0.901             20
     """
     if interval not in INTERVALS or interval == "t":
         raise EstimationError(

@@ -47,7 +47,7 @@ def limits(
     >>> p, v, df, n = (np.array([x]) for x in (0.1, 0.0009, 30.0, 200.0))
     >>> low, high = limits("logit", p, v, df, n, level=0.95)
     >>> print(low.round(4), high.round(4))
-    [0.0532] [0.1801]
+    [0.0533] [0.18]
     """
     tail = (1 - level) / 2
     df = np.where(df > 0, df, np.nan)

@@ -46,12 +46,12 @@ class Calibration:
     ----------
     cells : tuple of integers, each of shape (n_respondents,)
         For each margin, the cell of each respondent, numbered from 0.
-    design_weights : floats, shape (n_respondents,)
-        Weights before calibration.
+    weights : floats, shape (n_respondents,)
+        Weights of the regression whose residuals the variance is made of.
     """
 
     cells: tuple[Codes, ...]
-    design_weights: Floats
+    weights: Floats
 
     def regression(self, moments: Sequence[Floats]) -> list[Floats]:
         """Coefficients of the weighted regression on the indicators of all cells.
@@ -64,7 +64,7 @@ class Calibration:
         margins = list(zip(self.cells, map(len, moments), strict=True))
         gram = np.block(
             [
-                [_crossed(a, b, self.design_weights, (m, n)) for b, n in margins]
+                [_crossed(a, b, self.weights, (m, n)) for b, n in margins]
                 for a, m in margins
             ]
         )
@@ -169,7 +169,7 @@ def _margins(influence: Sequence[Influence], sample: Sample) -> list[Influence]:
     calibration = sample.calibration
     if calibration is None:
         return []
-    ratio = calibration.design_weights / sample.weights
+    ratio = calibration.weights / sample.weights
     unweighted = [part._replace(values=part.values * ratio) for part in influence]
     moments = [
         _totals(unweighted, cells, int(cells.max()) + 1) for cells in calibration.cells
@@ -182,19 +182,20 @@ def _margins(influence: Sequence[Influence], sample: Sample) -> list[Influence]:
     ]
 
 
-def degrees_of_freedom(groups: Codes, n_groups: int, sample: Sample) -> Codes:
+def degrees_of_freedom(groups: Codes, n_groups: int, sample: Sample) -> Floats:
     """Clusters minus strata that hold respondents of each group, shape (n_groups,).
 
     R: ``degf(subset(design, group))``.
     """
     rows = np.flatnonzero(groups >= 0)
-    clusters = _distinct(sample.clusters[rows] * n_groups + groups[rows])
-    of_group, strata = clusters % n_groups, sample.strata[clusters // n_groups]
-    strata = _distinct(strata * n_groups + of_group)
-    return np.bincount(of_group, minlength=n_groups) - np.bincount(
-        strata % n_groups, minlength=n_groups
-    )
+    clusters = _distinct(sample.clusters[rows], groups[rows], n_groups)
+    strata = _distinct(sample.strata[clusters[0]], clusters[1], n_groups)
+    return sums(clusters[1], None, n_groups) - sums(strata[1], None, n_groups)
 
 
-def _distinct(codes: Codes) -> Codes:
-    return np.unique(codes, sorted=False)
+def _distinct(units: Codes, groups: Codes, n_groups: int) -> tuple[Codes, Codes]:
+    """Keep one of each combination of unit and group."""
+    seen = np.zeros((int(units.max(initial=0)) + 1) * n_groups, dtype=bool)
+    seen[units * n_groups + groups] = True
+    found = np.flatnonzero(seen)
+    return found // n_groups, found % n_groups

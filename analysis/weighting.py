@@ -110,7 +110,9 @@ def rake(
     """
     groups = _whole_groups(design, by)
     fitted = read_margins(design, margins, groups, missing)
-    return _fit(design, groups, fitted, "raked", tolerance, max_iterations)
+    raked = _fit(design, groups, fitted, "raked", tolerance, max_iterations)
+    everyone_once = np.ones(design.n_respondents)
+    return _remember(raked, fitted, everyone_once)
 
 
 def poststratify(
@@ -147,7 +149,8 @@ def poststratify(
             f"population has {len(fitted)} margins "
             f"({first_few(margin.name for margin in fitted)}); rake() fits several"
         )
-    return _fit(design, groups, fitted, "poststratified", 1e-12, 1)
+    fit = _fit(design, groups, fitted, "poststratified", 1e-12, 1)
+    return _remember(fit, fitted, design.sample.weights)
 
 
 def scale_to_population(
@@ -302,8 +305,8 @@ def _read_margin(
         raise WeightingError(
             f"margin {name!r}: {len(without_target)} cells have respondents but no "
             f"target ({first_few(without_target)}), {len(without_people)} have a "
-            f"target but no respondents ({first_few(without_people)}); add the targets, or "
-            "merge those categories in the margins and in the data"
+            f"target but no respondents ({first_few(without_people)}); add the targets, "
+            "or merge those categories in the margins and in the data"
         )
     weights = sums(codes, design.sample.weights, len(cells))
     whole = sums(group_of, weights, len(groups.labels))
@@ -393,8 +396,15 @@ def _fit(
         frame=design.frame.assign(calibrated_weight=new),
         weights="calibrated_weight",
         weighting=report,
-        calibration=Calibration(tuple(margin.codes for margin in margins), w),
     )
+
+
+def _remember(
+    design: SurveyDesign, margins: list[Margin], weights: Floats
+) -> SurveyDesign:
+    """Note the margins, for the variance."""
+    cells = tuple(margin.codes for margin in margins)
+    return replace(design, calibration=Calibration(cells, weights))
 
 
 def _factors(

@@ -48,15 +48,15 @@ class Consent:
 
 TIERS = {
     "T0": (
-        "Everyone who has the link can answer. We do not know who was invited and who"
-        " has answered.",
+        "This survey has an open link (protection level T0). Everyone who has the link"
+        " can answer. We do not know who was invited and who has answered.",
     ),
     "T1": (
-        "You need an access code to answer. We keep the codes only in scrambled form."
-        " After your answers are mixed with those of other people, nothing shows which"
-        " code they came with.",
-        "The people who sent you the code know that you got it. They could only find"
-        " your answers together with us, and only before the answers are mixed.",
+        "This survey asks for an access code (protection level T1). We keep the codes"
+        " only in scrambled form. Once your answers are mixed with those of other"
+        " people, nothing shows which code they came with.",
+        "Those who sent you the code know that you got it. They could find your answers"
+        " only together with us, and only before the answers are mixed.",
     ),
 }
 """What each tier of unlinkability promises, and what it does not."""
@@ -86,8 +86,8 @@ def write_consent(study: Study, language: Language, until: date) -> Consent:
             ),
             text(
                 "Answering takes about {minutes} minutes. You can take a break: “Save"
-                " and continue later” keeps your answers for 14 days, locked with a"
-                " code that only you have.",
+                " and continue later” keeps your answers for up to 14 days, locked"
+                " with a code that only you have.",
                 minutes=study.minutes,
             ),
         ),
@@ -127,7 +127,7 @@ def write_consent(study: Study, language: Language, until: date) -> Consent:
             text("Where your answers go"),
             study.data_location,
             text(
-                "We delete the single answers at the latest {months} months after the"
+                "We delete the individual answers at the latest {months} months after the"
                 " survey has ended.",
                 months=study.retention_months,
             ),

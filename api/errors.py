@@ -2,7 +2,12 @@
 
 ApiError
 ├── UnknownSurvey             no survey of that name was published
+├── SurveyClosed              the survey takes no answers any more
 ├── FieldworkError            a survey cannot be published, opened or closed like this
+├── FormUnreadable            a posted form that no page of ours sends
+│   ├── FormTypeUnknown       its content type is not a form's
+│   ├── FormFromElsewhere     another site sent it
+│   └── BodyTooLarge          it is larger than any form
 ├── StateInvalid              form state that was not sealed here, or was changed
 ├── StateExpired              form state that is too old
 └── RecordingError
@@ -20,11 +25,33 @@ class UnknownSurvey(ApiError, LookupError):
     """No survey of that name was published."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"survey {name!r} is not published; see `parallax survey list`")
+        super().__init__(
+            f"survey {name!r} is not published; see `parallax survey list`"
+        )
+
+
+class SurveyClosed(ApiError):
+    """The survey takes no answers any more."""
 
 
 class FieldworkError(ApiError, ValueError):
     """A survey cannot be published, opened or closed like this."""
+
+
+class FormUnreadable(ApiError, ValueError):
+    """A posted form that no page of ours sends."""
+
+
+class FormTypeUnknown(FormUnreadable):
+    """The content type is not a form's."""
+
+
+class FormFromElsewhere(FormUnreadable):
+    """Another site sent the form."""
+
+
+class BodyTooLarge(FormUnreadable):
+    """The body is larger than any form of ours."""
 
 
 class StateInvalid(ApiError, ValueError):

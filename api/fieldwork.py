@@ -2,15 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypedDict
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
 from sqlmodel import col
+from surveys.loading import load_files
 
-from surveys.loading import Survey, load_files
+from surveys.survey import Survey
 
 from .database import writing
 from .errors import FieldworkError, UnknownSurvey
@@ -22,26 +32,19 @@ CHUNK = 2000
 """Responses read at a time."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a survey is.
+class Progress(TypedDict):
+    """How far a survey is: plain totals, ready for JSON."""
 
-    Attributes
-    ----------
-    responses : dict
-        Responses per country, waiting and mixed.
-    waiting : int
-        How many of them wait to be mixed.
-    shown : dict
-        How often each page was shown.
-    """
-
+    state: str
     responses: dict[str, int]
+    """Responses by country."""
     waiting: int
-    shown: dict[str, int]
+    """How many of them wait to be mixed."""
+    pages: dict[str, int]
+    """How often each page was shown."""
 
 
-def publish(engine: Engine, survey: Survey) -> SurveyStatus:
+def publish(engine: Engine, survey: Survey) -> None:
     """Store a survey's files, so that it can be opened.
 
     A draft may be published again until it is opened; then only the same files are
@@ -52,43 +55,32 @@ def publish(engine: Engine, survey: Survey) -> SurveyStatus:
     FieldworkError
         The survey is open or closed and the files are others.
     """
-    files = dict(survey.files)
-    row = {
-        "version": survey.version,
-        "files": files,
-        "files_hash": hashlib.sha256(
-            json.dumps(files, sort_keys=True).encode()
-        ).hexdigest(),
-        "tier": survey.study.tier,
-    }
+    files = json.dumps(dict(survey.files), sort_keys=True)
+    row = PublishedSurvey(
+        name=survey.name,
+        version=survey.version,
+        files_hash=hashlib.sha256(files.encode()).hexdigest(),
+        tier=survey.study.tier,
+        state="draft",
+        countries={},
+        opened_week="",
+        draft_translations=False,
+        synthetic=False,
+        files=dict(survey.files),
+    )
     name = col(PublishedSurvey.name)
     with writing(engine) as connection:
-        try:
-            published = _status(connection, survey.name)
-        except UnknownSurvey:
-            connection.execute(
-                insert(PublishedSurvey).values(
-                    name=survey.name,
-                    state="draft",
-                    countries={},
-                    opened_week="",
-                    draft_translations=False,
-                    synthetic=False,
-                    **row,
-                )
+        query = select(col(PublishedSurvey.state), col(PublishedSurvey.files_hash))
+        published = connection.execute(query.where(name == survey.name)).one_or_none()
+        if published is not None and published.state != "draft":
+            if published.files_hash == row.files_hash:
+                return
+            raise FieldworkError(
+                f"survey {survey.name!r} is {published.state} and cannot change any"
+                " more; publish the new files as a folder of another name"
             )
-        else:
-            if published.state == "draft":
-                connection.execute(
-                    update(PublishedSurvey).where(name == survey.name).values(**row)
-                )
-            elif published.files_hash != row["files_hash"]:
-                raise FieldworkError(
-                    f"survey {survey.name!r} is {published.state} with version"
-                    f" {published.version[:12]} and cannot change any more; publish"
-                    " the new files under another folder name"
-                )
-        return _status(connection, survey.name)
+        connection.execute(delete(PublishedSurvey).where(name == survey.name))
+        connection.execute(insert(PublishedSurvey).values(row.model_dump()))
 
 
 def status(engine: Engine, name: str) -> SurveyStatus:
@@ -102,12 +94,11 @@ def status(engine: Engine, name: str) -> SurveyStatus:
         return _status(connection, name)
 
 
-def statuses(engine: Engine) -> list[SurveyStatus]:
-    """Return what is decided about every survey, by name."""
+def list_surveys(engine: Engine) -> list[dict[str, Any]]:
+    """Return the status of every survey by name, ready for JSON."""
     query = select(*_STATUS).order_by(col(PublishedSurvey.name))
     with engine.connect() as connection:
-        rows = connection.execute(query).mappings().all()
-    return [SurveyStatus.model_validate(dict(row)) for row in rows]
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def load_published(engine: Engine, name: str) -> Survey:
@@ -128,7 +119,7 @@ def open_survey(
     accept_draft_translations: bool = False,
     approval: str | None = None,
     synthetic: bool = False,
-) -> SurveyStatus:
+) -> None:
     """Open a survey for respondents; from now on it cannot change.
 
     Opening an open survey again in the same way does nothing.
@@ -154,35 +145,53 @@ def open_survey(
         Something is missing, or the survey is closed or open in another way.
     """
     survey = load_published(engine, name)
-    chosen = sorted(survey.study.countries if countries is None else set(countries))
-    need = [] if synthetic else sorted(set(survey.study.approval_required) & set(chosen))
-    _check(survey, chosen, accept_draft_translations, need, approval)
-    row = {
+    study = survey.study
+    chosen = sorted(study.countries if countries is None else set(countries))
+    required = set() if synthetic else {*study.approval_required} & {*chosen}
+    unknown = set(chosen) - set(study.countries)
+    if unknown or not chosen:
+        raise FieldworkError(
+            f"survey {name!r} cannot open in"
+            f" {', '.join(sorted(unknown)) or 'no country'}; its study.yaml names"
+            f" {', '.join(study.countries)}"
+        )
+    if survey.draft_languages and not accept_draft_translations:
+        raise FieldworkError(
+            f"survey {name!r}: {len(survey.draft_languages)} of"
+            f" {len(survey.languages)} languages are drafts"
+            f" ({', '.join(sorted(survey.draft_languages))}); have them adjudicated or"
+            " open with --accept-draft-translations"
+        )
+    if required and not approval:
+        raise FieldworkError(
+            f"survey {name!r} needs an approval in {', '.join(sorted(required))};"
+            " open with --approval REFERENCE, or with --country for the others only"
+        )
+    decided = {
+        "version": survey.version,
         "countries": {
-            country: (approval or "") if country in need else "" for country in chosen
+            country: (approval or "") if country in required else ""
+            for country in chosen
         },
         "draft_translations": bool(survey.draft_languages),
         "synthetic": synthetic,
     }
     with writing(engine) as connection:
         current = _status(connection, name)
-        if current.version != survey.version:
-            raise FieldworkError(f"survey {name!r} was just published anew; try again")
-        if current.state == "draft":
+        if current.state == "draft" and current.version == survey.version:
             connection.execute(
                 update(PublishedSurvey)
                 .where(col(PublishedSurvey.name) == name)
-                .values(state="open", opened_week=week_of(today()), **row)
+                .values(state="open", opened_week=week_of(today()), **decided)
             )
-        elif current.state == "closed" or any(
-            getattr(current, key) != value for key, value in row.items()
+        elif current.state != "open" or any(
+            getattr(current, key) != value for key, value in decided.items()
         ):
             raise FieldworkError(
-                f"survey {name!r} is {current.state}"
-                f" ({', '.join(current.countries)}) and that cannot change any more;"
-                " publish it under another folder name to field it again"
+                f"survey {name!r} is {current.state} in"
+                f" {', '.join(current.countries)} and that cannot change any more;"
+                " publish it as a folder of another name to field it again"
             )
-        return _status(connection, name)
 
 
 def close_survey(engine: Engine, name: str) -> int:
@@ -223,18 +232,98 @@ def count_page(connection: Connection, survey: str, country: str, page: str) -> 
 
 
 def progress(engine: Engine, name: str) -> Progress:
-    """Count the responses of a survey by country, and its pages."""
-    tables = [
-        select(col(table.country), mixed) ...
-    ]
+    """Count the responses and the shown pages of a survey.
+
+    Raises
+    ------
+    UnknownSurvey
+    """
+    rows = union_all(
+        *(
+            select(
+                col(table.country).label("country"), literal(waits).label("waits")
+            ).where(col(table.survey) == name)
+            for table, waits in ((Inbox, 1), (Response, 0))
+        )
+    ).subquery()
+    by_country = select(rows.c.country, func.count(), func.sum(rows.c.waits)).group_by(
+        rows.c.country
+    )
+    by_page = (
+        select(col(PageCount.page), func.sum(col(PageCount.shown)))
+        .where(col(PageCount.survey) == name)
+        .group_by(col(PageCount.page))
+    )
+    with engine.connect() as connection:
+        state = _status(connection, name).state
+        counts = connection.execute(by_country).all()
+        pages = connection.execute(by_page).all()
+    return {
+        "state": state,
+        "responses": {country or "": count for country, count, _ in sorted(counts)},
+        "waiting": sum(int(waits) for *_, waits in counts),
+        "pages": {page: int(shown) for page, shown in pages},
+    }
 
 
 def records(engine: Engine, name: str) -> Iterator[dict[str, Any]]:
-    """Yield the mixed responses of a survey by their random identifiers.
+    """Read the mixed responses of a survey in the order of their random identifiers.
+
+    Parameters
+    ----------
+    engine : Engine
+    name : str
 
     Yields
     ------
     dict
-        The columns of `models.Response` without ``survey``, ``body`` and
-        ``withdrawal_hash``, and ``assignment`` and ``answers`` as dicts.
+        ``response_id``, ``country``, ``week``, ``language``,
+        ``questionnaire_version`` and what begins with ``consent_``, as stored, and
+        the dicts ``assignment`` and ``answers``.
     """
+    left_out = {"survey", "body", "withdrawal_hash"}
+    last = ""
+    while True:
+        query = (
+            select(Response)
+            .where(col(Response.survey) == name, col(Response.response_id) > last)
+            .order_by(col(Response.response_id))
+            .limit(CHUNK)
+        )
+        with engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        for row in rows:
+            body = json.loads(row["body"])
+            answers = {
+                variable: tuple(answer) if isinstance(answer, list) else answer
+                for variable, answer in body["answers"].items()
+            }
+            columns = {key: row[key] for key in row if key not in left_out}
+            yield {**columns, "assignment": body["assignment"], "answers": answers}
+        if len(rows) < CHUNK:
+            return
+        last = rows[-1]["response_id"]
+
+
+_STATUS = tuple(getattr(PublishedSurvey, key) for key in SurveyStatus.model_fields)
+
+
+def _status(connection: Connection, name: str) -> SurveyStatus:
+    query = select(*_STATUS).where(col(PublishedSurvey.name) == name)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise UnknownSurvey(name)
+    return SurveyStatus.model_validate(dict(row))
+
+
+@lru_cache(maxsize=16)
+def _load(engine: Engine, name: str, files_hash: str) -> Survey:
+    query = select(col(PublishedSurvey.files)).where(
+        col(PublishedSurvey.name) == name,
+        col(PublishedSurvey.files_hash) == files_hash,
+    )
+    with engine.connect() as connection:
+        files = connection.scalar(query)
+    if files is None:  # published anew since the hash was read
+        raise UnknownSurvey(name)
+    return load_files(name, files)

@@ -1,6 +1,6 @@
 """What a browser posts: read strictly, refused without an echo."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
@@ -20,7 +20,7 @@ class Form:
     fields: Mapping[str, list[str]]
 
     def one(self, name: str) -> str:
-        """The value of a control that is sent once; an empty text if it is missing.
+        """Return the value of a control that is sent once; an empty text if it is not.
 
         Raises
         ------
@@ -31,6 +31,19 @@ class Form:
         if len(values) > 1:
             raise FormUnreadable(f"control {name!r} was sent {len(values)} times")
         return values[0]
+
+    def choice(self, name: str, offered: Container[str]) -> str:
+        """Return the value of a control that offers some values.
+
+        Raises
+        ------
+        FormUnreadable
+            When it is not one of them.
+        """
+        value = self.one(name)
+        if value not in offered:
+            raise FormUnreadable(f"control {name!r} does not offer this value")
+        return value
 
     def allow(self, *names: str) -> None:
         """Refuse a form with a control that its page does not have."""

@@ -4,12 +4,11 @@ An interview exists only inside the form, sealed. Nothing here stores anything.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from surveys.answers import Reading, prune
-from surveys.questionnaire import Answer, Answers, Page, Questionnaire
+from surveys.questionnaire import Answer, Answers, Questionnaire
 from surveys.routing import next_page, path_of, previous_page
 
 from .codes import new_code
@@ -66,7 +65,7 @@ class Interview:
         """What is sealed."""
         return asdict(self)
 
-    def context(self, countries: Mapping[str, str]) -> dict[str, Answer]:
+    def context(self, countries: Iterable[str]) -> dict[str, Answer]:
         """Everything that expressions can use."""
         return {
             **self.answers,
@@ -87,17 +86,13 @@ class Interview:
             page = next(unseen, None)
         else:
             page = next_page(questionnaire, context, self.page or None)
-        self._show(page.name if page else REVIEW)
+        self.page = page.name if page else REVIEW
 
     def move_back(self, questionnaire: Questionnaire, context: Answers) -> None:
         """Go to the page before, or from the first one to the information."""
         before = None if self.page == REVIEW else self.page
         page = previous_page(questionnaire, context, before)
-        self._show(page.name if page else INFORMATION)
-
-    def change(self, page: str) -> None:
-        """Go from the review to one page."""
-        self._show(page)
+        self.page = page.name if page else INFORMATION
 
     def place(self, questionnaire: Questionnaire, context: Answers) -> tuple[int, int]:
         """Which part this is of how many, as far as the answers tell.

@@ -18,6 +18,15 @@ from babel.support import NullTranslations, Translations
 SIMPLIFIED = frozenset({"zh", "zh-cn", "zh-sg", "zh-my"})
 TRADITIONAL = frozenset({"zh-tw", "zh-hk", "zh-mo"})
 TRANSLATIONS = files("api") / "translations"
+AVAILABLE = (
+    "en",
+    *sorted(
+        file.name.removesuffix(".po")
+        for file in TRANSLATIONS.iterdir()
+        if file.name.endswith(".po")
+    ),
+)
+"""Languages that the frame speaks."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Language:
         )
 
     def date(self, day: date) -> str:
-        """A day in words."""
+        """Say a day in words."""
         return format_date(day, format="long", locale=self.locale)
 
 
@@ -92,9 +101,9 @@ def negotiate(accepted: str, languages: Sequence[str]) -> str:
         quality = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", rest)
         wishes.append((float(quality[1]) if quality else 1.0, tag.strip().lower()))
     known = {tag.lower(): tag for tag in languages}
-    for quality, tag in sorted(wishes, key=lambda wish: -wish[0]):
+    for liking, tag in sorted(wishes, key=lambda wish: -wish[0]):
         for candidate in (tag, _written(tag), tag.partition("-")[0]):
-            if quality and candidate in known:
+            if liking and candidate in known:
                 return known[candidate]
     return languages[0]
 

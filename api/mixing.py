@@ -68,13 +68,18 @@ _KEYS = {
 }
 
 
-def _move(connection: Connection, survey: str, waiting: list[dict[str, object]]) -> None:
+def _move(
+    connection: Connection, survey: str, waiting: list[dict[str, object]]
+) -> None:
     hashes = sorted(str(row.pop("submission_hash")) for row in waiting)
     responses = [{**row, "response_id": secrets.token_hex(16)} for row in waiting]
     connection.execute(
-        insert(Spent), [{"submission_hash": hash_, "survey": survey} for hash_ in hashes]
+        insert(Spent),
+        [{"submission_hash": hash_, "survey": survey} for hash_ in hashes],
     )
-    connection.execute(insert(Response), sorted(responses, key=itemgetter("response_id")))
+    connection.execute(
+        insert(Response), sorted(responses, key=itemgetter("response_id"))
+    )
     connection.execute(delete(Inbox).where(col(Inbox.survey) == survey))
 
 

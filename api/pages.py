@@ -1,40 +1,78 @@
-"""What respondents see: questions as HTML controls, answers in words, whole pages."""
+"""Whole pages, as respondents see them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from typing import Any
 
-from babel.lists import format_list
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from surveys.answers import Problem
-from surveys.experiments import choices_of, items_of
-from surveys.questionnaire import Answer, Answers, Page, Question, Questionnaire
-from surveys.routing import visible_questions
+from surveys.questionnaire import Answers, Page, Questionnaire
+from surveys.routing import path_of
+from surveys.study import Study
 
-from .languages import Language
+from .consent import Consent, write_consent
+from .dependencies import Fielded
+from .drafts import usable_until
+from .drawing import (
+    Drawing,
+    ShownQuestion,
+    answers_in_words,
+    flat,
+    review_answers,
+    typed_answers,
+)
+from .interview import INFORMATION, REVIEW, Interview
+from .languages import Language, language
+from .sealing import Seal
+from .weeks import today, week_of
 from .wording import block, inline
 
 STYLESHEET = (files("api") / "static" / "respondent.css").read_bytes()
-STYLESHEET_NAME = f"respondent.{sha256(STYLESHEET).hexdigest()[:12]}.css"
+STYLESHEET_PATH = f"/static/respondent.{sha256(STYLESHEET).hexdigest()[:12]}.css"
+RETRY_AFTER = {"Retry-After": "5"}
 
-PROBLEMS = {
-    "not_a_whole_number": "Please write a whole number in digits, for example 42.",
-    "not_a_number": "Please write a number in digits, for example 3 or 3.5.",
-    "too_long": "This text is too long. Please write at most {characters} characters.",
-    "unknown_choice": "Please choose one of the answers that are offered here.",
-    "exclusive_choice": "“{choice}” does not go together with the other answers. Please"
-    " tick either this one or the others.",
-    "rank_twice": "You gave the same place twice. Please give each place only once.",
-    "rank_gap": "You left out a place. Please use the places in order: 1, 2, 3 …",
-    "control_characters": "This text has signs that cannot be stored. Please type it"
-    " again.",
-    "constraint": "{text}",
+
+@dataclass(frozen=True)
+class End:
+    """What a respondent reads at the end; all texts are for translation."""
+
+    status: int
+    heading: str
+    text: str
+    about_code: str = ""
+
+
+ENDS = {
+    "recorded": End(
+        200,
+        "Thank you",
+        "Your answers are recorded.",
+        "This code is shown only once. Write it down if you want to be able to have"
+        " your answers deleted. Do not keep it if nobody may know that you took part.",
+    ),
+    "already_recorded": End(
+        200,
+        "Your answers are already recorded",
+        "They are recorded once. Sending them again changes nothing.",
+        "If you asked for a withdrawal code the first time, it is this one.",
+    ),
+    "conflict": End(
+        409,
+        "Your answers are already recorded",
+        "They are recorded as you sent them the first time. What you changed later is"
+        " not recorded.",
+    ),
+    "unknown_ticket": End(
+        409,
+        "Your answers are not recorded",
+        "The access code is not one of this survey.",
+    ),
 }
-"""What a respondent reads for each code of `surveys.answers.Problem`."""
+"""The end for each outcome of `recording.record_response`."""
 
 _templates = Environment(
     loader=PackageLoader("api"),
@@ -45,243 +83,258 @@ _templates = Environment(
 )
 
 
-@dataclass(frozen=True)
-class ShownChoice:
-    """A radio button, a box, or the place of a choice in a ranking."""
-
-    id: str
-    value: str
-    label: Markup
-    chosen: bool = False
-    apart: bool = False
-    place: str = ""
-
-
-@dataclass(frozen=True)
-class ShownQuestion:
-    """One question as drawn: ``name`` is its control, ``typed`` what stands in it."""
-
-    kind: str
-    name: str
-    label: Markup
-    more: Markup = Markup()
-    hint: Markup = Markup()
-    problem: str = ""
-    choices: tuple[ShownChoice, ...] = ()
-    items: tuple[Markup, ...] = ()
-    parts: tuple["ShownQuestion", ...] = ()
-    typed: str = ""
-
-    @property
-    def id(self) -> str:
-        """The first control, where a link from the summary leads."""
-        if self.parts:
-            return self.parts[0].id
-        return self.choices[0].id if self.choices else self.name
-
-    @property
-    def described_by(self) -> str:
-        """The elements that explain the question, for ``aria-describedby``."""
-        told = {
-            "more": self.more,
-            "hint": self.hint,
-            "problem": self.problem,
-            "items": self.items,
-        }
-        return " ".join(f"{self.name}-{part}" for part, text in told.items() if text)
-
-
-@dataclass(frozen=True)
-class AnswerInWords:
-    """One line of the review; a battery has the lines of its items instead."""
-
-    label: Markup
-    answer: str = ""
-    skipped: bool = False
-    parts: tuple["AnswerInWords", ...] = ()
-
-
-def render(template: str, language: Language, **values: object) -> str:
-    """Render a page; templates translate with ``_``."""
-    page = _templates.get_template(f"{template}.html")
+def render(
+    template: str,
+    language: Language,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: object,
+) -> HTMLResponse:
+    """Make a page; templates translate with ``_``."""
     frame = {
         "language": language,
         "_": language.text,
-        "stylesheet": f"/static/{STYLESHEET_NAME}",
+        "stylesheet": STYLESHEET_PATH,
         "name": "",
+        "notice": "",
         "links": (),
     }
-    return page.render(frame | values)
+    page = _templates.get_template(f"{template}.html")
+    return HTMLResponse(page.render(frame | values), status, dict(headers or {}))
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """Everything that decides how the questions of a page look.
-
-    Parameters
-    ----------
-    questionnaire, language
-        In the respondent's language.
-    context
-        What is known: answers, random assignment, system variables.
-    typed
-        What stands in each control.
-    problems
-        By variable, as `surveys.answers.read_answers` found them.
-    """
-
-    questionnaire: Questionnaire
-    language: Language
-    context: Answers
-    typed: Mapping[str, Sequence[str]]
-    problems: Mapping[str, Problem]
-
-    @cached_property
-    def said(self) -> dict[str, str]:
-        """What ``${variable}`` stands for."""
-        return answers_in_words(self.questionnaire, self.context, self.language)
-
-    def draw(self, page: Page) -> list[ShownQuestion]:
-        """Draw the questions of a page that a respondent is asked."""
-        return [self._draw(one) for one in visible_questions(page, self.context)]
-
-    def _draw(self, question: Question) -> ShownQuestion:
-        head, _, rest = question.label.partition("\n\n")
-        if question.kind == "note":
-            head, rest = "", question.label
-        shown = ShownQuestion(
-            kind=question.kind,
-            name=question.name,
-            label=inline(head, self.said),
-            more=block(rest, self.said) if rest else Markup(),
-            hint=inline(question.hint, self.said),
-        )
-        items = items_of(question, self.context)
-        if question.kind == "battery":
-            parts = [
-                ShownQuestion(
-                    kind="likert",
-                    name=f"{question.name}_{item.name}",
-                    label=inline(item.label, self.said),
-                )
-                for item in items
-            ]
-            filled = tuple(self._filled(part, question) for part in parts)
-            return replace(shown, parts=filled)
-        labels = tuple(inline(item.label, self.said) for item in items)
-        return self._filled(replace(shown, items=labels), question)
-
-    def _filled(self, shown: ShownQuestion, question: Question) -> ShownQuestion:
-        """Add the choices, what was typed and what was wrong with it."""
-        problem = self.problems.get(shown.name)
-        sentence = problem and self.language.text(
-            PROBLEMS[problem.code], **problem.parameters
-        )
-        return replace(
-            shown,
-            problem=sentence or "",
-            choices=tuple(self._choices(shown, question)),
-            typed="\n".join(self.typed.get(shown.name, ())),
-        )
-
-    def _choices(
-        self, shown: ShownQuestion, question: Question
-    ) -> Iterator[ShownChoice]:
-        ticked = self.typed.get(shown.name, ())
-        if question.kind == "list_experiment":
-            for count in range(len(shown.items) + 1):
-                chosen = str(count) in ticked
-                yield ShownChoice(
-                    f"{shown.name}-{count}", str(count), Markup(count), chosen
-                )
-            return
-        choices = choices_of(self.questionnaire, question, self.context)
-        for number, choice in enumerate(choices, start=1):
-            place = f"{shown.name}.{choice.name}"
-            yield ShownChoice(
-                id=f"{shown.name}-{number}",
-                value=place if question.kind == "rank" else choice.name,
-                label=inline(choice.label, self.said),
-                chosen=choice.name in ticked,
-                apart=choice.missing is not None,
-                place="".join(self.typed.get(place, ())),
-            )
-
-
-def flat(questions: Iterable[ShownQuestion]) -> Iterator[ShownQuestion]:
-    """Batteries replaced by their items."""
-    for question in questions:
-        yield from question.parts or (question,)
-
-
-def typed_answers(page: Page, answers: Answers) -> dict[str, list[str]]:
-    """What stands in the controls of a page that was answered before."""
-    typed: dict[str, list[str]] = {}
-    for question in page.questions:
-        for variable in question.variables:
-            answer = answers.get(variable)
-            if question.kind == "rank" and isinstance(answer, tuple):
-                for place, choice in enumerate(answer, start=1):
-                    typed[f"{variable}.{choice}"] = [str(place)]
-            elif isinstance(answer, tuple):
-                typed[variable] = list(answer)
-            elif answer is not None:
-                typed[variable] = [_digits(answer)]
-    return typed
-
-
-def answers_in_words(
-    questionnaire: Questionnaire, context: Answers, language: Language
-) -> dict[str, str]:
-    """Say every answer as a respondent would: the labels of the choices, numbers."""
-    words = {
-        variable: _words(questionnaire, question, context[variable], language)
-        for question in questionnaire.questions
-        for variable in question.variables
-        if context.get(variable) is not None
+def render_in(
+    fielded: Fielded, tag: str, template: str, title: str, **values: Any
+) -> HTMLResponse:
+    """Make a page of a survey, in a language of the survey."""
+    spoken = language(tag)
+    name = fielded.survey.questionnaires[tag].title
+    notice = spoken.text("This is a demonstration. Please do not give real answers.")
+    frame = {
+        "title": title if title == name else f"{title} · {name}",
+        "name": name,
+        "notice": notice if fielded.status.synthetic else "",
+        "action": f"/s/{fielded.name}",
     }
-    known = {name: value for name, value in context.items() if value is not None}
-    return {name: str(value) for name, value in known.items()} | words
+    return render(template, spoken, **(frame | values))
 
 
-def review(
-    questionnaire: Questionnaire, page: Page, context: Answers, language: Language
-) -> list[AnswerInWords]:
-    """List what a respondent answered on a page, in words."""
-    said = answers_in_words(questionnaire, context, language)
+@dataclass
+class Visit:
+    """One request of a respondent: the interview, and the pages it can show."""
 
-    def line(label: str, variable: str) -> AnswerInWords:
-        skipped = context.get(variable) is None
-        answer = language.text("Not answered") if skipped else said[variable]
-        return AnswerInWords(inline(label, said), answer, skipped)
+    fielded: Fielded
+    interview: Interview
+    seal: Seal
 
-    lines = []
-    for question in visible_questions(page, context):
-        label = question.label.partition("\n\n")[0]
-        if question.kind == "battery":
-            parts = [
-                line(item.label, f"{question.name}_{item.name}")
-                for item in items_of(question, context)
-            ]
-            lines.append(AnswerInWords(inline(label, said), parts=tuple(parts)))
-        elif question.kind != "note":
-            lines.append(line(label, question.name))
-    return lines
+    @property
+    def language(self) -> Language:
+        """The language of the next page."""
+        return language(self.interview.language)
 
+    @property
+    def questionnaire(self) -> Questionnaire:
+        """In the respondent's language."""
+        return self.fielded.survey.questionnaires[self.interview.language]
 
-def _words(
-    questionnaire: Questionnaire, question: Question, answer: Answer, language: Language
-) -> str:
-    labels = {
-        choice.name: choice.label for choice in questionnaire.choices_of(question)
-    }
-    if isinstance(answer, tuple):
-        names = [labels.get(name, name) for name in answer]
-        if question.kind == "rank":
-            return " · ".join(f"{place}. {name}" for place, name in enumerate(names, 1))
-        return format_list(names, locale=language.locale)
-    return labels.get(str(answer), _digits(answer))
+    @property
+    def study(self) -> Study:
+        """In the respondent's language."""
+        return self.fielded.survey.studies[self.interview.language]
 
+    @property
+    def consent(self) -> Consent:
+        """In the respondent's language."""
+        return write_consent(self.study, self.language, self.fielded.withdrawal_until)
 
-def _digits(answer: Answer) -> str:
-    return f"{answer:.15g}" if isinstance(answer, float) else str(answer)
+    @property
+    def context(self) -> Answers:
+        """Everything that expressions can use."""
+        return self.interview.context(self.fielded.status.countries)
+
+    @property
+    def page(self) -> Page:
+        """The page with questions that the interview is at."""
+        here = self.interview.page
+        return next(page for page in self.questionnaire.pages if page.name == here)
+
+    def show(self) -> HTMLResponse:
+        """Show the page that the interview is at."""
+        if self.interview.page == INFORMATION:
+            return self.information()
+        if self.interview.page == REVIEW:
+            return self.review()
+        return self.questions(typed_answers(self.page, self.interview.answers))
+
+    def information(
+        self,
+        typed: Mapping[str, Sequence[str]] | None = None,
+        problems: Mapping[str, str] | None = None,
+        *,
+        is_first: bool = False,
+    ) -> HTMLResponse:
+        """Show the information and the boxes for consent; ``typed`` stands in them."""
+        text = self.language.text
+        boxes = [
+            self._plain_question(name, label, typed or {}, problems or {})
+            for name, label in self.consent.boxes.items()
+        ]
+        ticket = None
+        if self.fielded.status.tier == "T1":
+            label = text("Your access code")
+            ticket = self._plain_question("ticket", label, typed or {}, problems or {})
+        asked = [*boxes, ticket] if ticket else boxes
+        return self._form(
+            "information",
+            self.questionnaire.title,
+            heading=self.questionnaire.title,
+            name="",
+            problems=[question for question in asked if question.problem],
+            sections=[
+                (section.heading, [block(text) for text in section.paragraphs])
+                for section in self.consent.sections
+            ],
+            boxes=boxes,
+            ticket=ticket,
+            links=self._languages if is_first else (),
+        )
+
+    def questions(
+        self,
+        typed: Mapping[str, Sequence[str]],
+        problems: Mapping[str, Problem] | None = None,
+        skipped: Iterable[str] = (),
+    ) -> HTMLResponse:
+        """Ask the questions of a page; ``skipped`` ones are gently pointed out."""
+        drawing = Drawing(
+            self.questionnaire, self.language, self.context, typed, problems or {}
+        )
+        drawn = drawing.draw(self.page)
+        wrong = [question for question in flat(drawn) if question.problem]
+        open_ = [question for question in drawn if question.name in set(skipped)]
+        return self._form(
+            "answering",
+            self._part,
+            heading=inline(self.page.label or self.questionnaire.title, drawing.said),
+            part=self._part,
+            questions=drawn,
+            problems=wrong,
+            skipped=open_,
+            reminder=self.language.count(
+                "You have not answered one question. You can answer it, or continue.",
+                "You have not answered {number} questions. You can answer them, or"
+                " continue.",
+                len(open_),
+            ),
+        )
+
+    def review(self) -> HTMLResponse:
+        """Say in words everything that was answered, before it is sent."""
+        context = self.context
+        said = answers_in_words(self.questionnaire, context, self.language)
+        pages = []
+        for number, page in enumerate(path_of(self.questionnaire, context), start=1):
+            lines = review_answers(self.questionnaire, page, context, self.language)
+            if lines:
+                heading = inline(page.label, said) or self.language.text(
+                    "Part {part}", part=number
+                )
+                pages.append((page.name, heading, lines))
+        return self._form(
+            "review",
+            self._part,
+            part=self._part,
+            pages=pages,
+            until=self.language.date(self.fielded.withdrawal_until),
+        )
+
+    def thanks(self, outcome: str, *, with_code: bool) -> HTMLResponse:
+        """Say the end; ``outcome`` is what `recording.record_response` returned."""
+        text = self.language.text
+        end = ENDS[outcome]
+        shows_code = with_code and bool(end.about_code)
+        return self._page(
+            "thanks",
+            text(end.heading),
+            status=end.status,
+            heading=text(end.heading),
+            text=text(end.text),
+            code=self.interview.withdrawal_code if shows_code else "",
+            about_code=text(end.about_code) if shows_code else "",
+            until=self.language.date(self.fielded.withdrawal_until),
+            debrief=block(self.study.debrief),
+        )
+
+    def saved(self, code: str) -> HTMLResponse:
+        """Show the code that opens the saved answers again."""
+        text = self.language.text
+        return self._form(
+            "saved",
+            text("Your answers are saved"),
+            code=code,
+            until=self.language.date(usable_until(week_of(today()))),
+        )
+
+    def refused(self) -> HTMLResponse:
+        """Show a neutral page to those who do not take part."""
+        text = self.language.text
+        heading = text("You do not take part")
+        sentence = text("Nothing was stored. You can close this page.")
+        return self._page("message", heading, heading=heading, text=sentence)
+
+    def busy(self, *, again: str, with_code: bool = False) -> HTMLResponse:
+        """Ask to try again: nothing was stored, and the form loses nothing."""
+        text = self.language.text
+        heading = text("Please try again in a moment")
+        return self._form(
+            "busy",
+            heading,
+            status=503,
+            headers=RETRY_AFTER,
+            heading=heading,
+            text=text(
+                "Too many answers are arriving at the same time. Yours are not lost."
+                " Please press “Try again”."
+            ),
+            again=again,
+            with_code=with_code,
+        )
+
+    @property
+    def _part(self) -> str:
+        part, parts = self.interview.place(self.questionnaire, self.context)
+        return self.language.text("Part {part} of {parts}", part=part, parts=parts)
+
+    @property
+    def _languages(self) -> list[Language]:
+        return [language(tag) for tag in self.fielded.languages]
+
+    def _plain_question(
+        self,
+        name: str,
+        label: str,
+        typed: Mapping[str, Sequence[str]],
+        problems: Mapping[str, str],
+    ) -> ShownQuestion:
+        """Draw a box or a field that is not a question of the questionnaire."""
+        return ShownQuestion(
+            kind="text",
+            name=name,
+            label=inline(label),
+            problem=problems.get(name, ""),
+            typed="".join(typed.get(name, ())),
+        )
+
+    def _form(self, template: str, title: str, **values: object) -> HTMLResponse:
+        if values.get("problems"):
+            title = f"{self.language.text('Error:')} {title}"
+            values["status"] = 422
+        state = self.seal.seal(self.interview.state)
+        return self._page(
+            template, title, state=state, others=self._languages, **values
+        )
+
+    def _page(self, template: str, title: str, **values: Any) -> HTMLResponse:
+        tag = self.interview.language
+        return render_in(self.fielded, tag, template, title, **values)

@@ -14,7 +14,17 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Engine,
+    and_,
+    bindparam,
+    insert,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.exc import (
     DataError,
     IntegrityError,
@@ -24,7 +34,7 @@ from sqlalchemy.exc import (
 )
 from sqlmodel import col
 
-from .database import writing
+from .database import savepoint, writing
 from .errors import QueueFull, RecordingUnavailable, RowRefused
 from .mixing import mix_full
 from .models import Inbox, PublishedSurvey, Spent, Ticket
@@ -144,7 +154,7 @@ class Recorder:
                     if future.set_running_or_notify_cancel()
                 ]
                 self._commit(batch)
-                self._mix()
+                self._mix(at_once=ending)
         finally:
             with self._lock:
                 self._accepting = False
@@ -176,10 +186,10 @@ class Recorder:
             else:
                 future.set_result(result)
 
-    def _mix(self) -> None:
+    def _mix(self, *, at_once: bool) -> None:
         """Mix full inboxes, unless mixing took too much of the time lately."""
         started = time.monotonic()
-        if started < self._mix_after:
+        if started < self._mix_after and not at_once:
             return
         try:
             mix_full(self._engine)
@@ -192,7 +202,7 @@ class Recorder:
 def _attempt(connection: Connection, job: Callable[[Connection], Any]) -> Any:
     """Run a job so that its failure undoes nothing but itself."""
     try:
-        with connection.begin_nested():
+        with savepoint(connection):
             return job(connection)
     except (IntegrityError, DataError):
         return RowRefused("the database refused the row: consent or a value is missing")
@@ -205,6 +215,8 @@ def _attempt(connection: Connection, job: Callable[[Connection], Any]) -> Any:
 def _fail(batch: list[_Job]) -> None:
     """Tell everybody who still waits that nothing was acknowledged."""
     for _, future in batch:
+        if future.done():
+            continue
         if future.running() or future.set_running_or_notify_cancel():
             future.set_exception(RecordingUnavailable("nothing was stored; try again"))
 
@@ -229,51 +241,57 @@ async def record_response(recorder: Recorder, submission: Submission) -> Outcome
     return await recorder.write(lambda connection: _record(connection, submission))
 
 
-def _record(connection: Connection, submission: Submission) -> Outcome:
-    hash_ = submission.submission_hash
-    waiting = select(col(Inbox.body)).where(col(Inbox.submission_hash) == hash_)
-    body = connection.scalar(waiting)
-    if body is not None:
-        return "already_recorded" if body == submission.body else "conflict"
-    spent = select(col(Spent.survey)).where(col(Spent.submission_hash) == hash_)
-    if connection.scalar(spent) is not None:
-        return "already_recorded"
+_EARLIER: CompoundSelect[Any] = union_all(
+    select(col(Inbox.body)).where(col(Inbox.submission_hash) == bindparam("hash")),
+    select(null()).where(
+        select(Spent).where(col(Spent.submission_hash) == bindparam("hash")).exists()
+    ),
+)
+"""The body of the same submission if it waits, or NULL if it was mixed."""
 
+_SURVEY = (
+    select(col(PublishedSurvey.tier), col(Ticket.country))
+    .outerjoin_from(
+        PublishedSurvey,
+        Ticket,
+        and_(
+            col(Ticket.survey) == col(PublishedSurvey.name),
+            col(Ticket.ticket_hash) == bindparam("hash"),
+        ),
+    )
+    .where(
+        col(PublishedSurvey.name) == bindparam("survey"),
+        col(PublishedSurvey.version) == bindparam("version"),
+        col(PublishedSurvey.state) == "open",
+    )
+)
+"""The tier of an open survey, and the country of the ticket if it is one."""
+
+_INSERT = insert(Inbox)
+
+
+def _record(connection: Connection, submission: Submission) -> Outcome:
+    row = dict(vars(submission))
+    hash_ = row["submission_hash"]
+    earlier = connection.execute(_EARLIER, {"hash": hash_}).one_or_none()
+    if earlier is not None:
+        same = earlier.body in (submission.body, None)
+        return "already_recorded" if same else "conflict"
     survey = connection.execute(
-        select(col(PublishedSurvey.tier)).where(
-            col(PublishedSurvey.name) == submission.survey,
-            col(PublishedSurvey.state) == "open",
-            col(PublishedSurvey.version) == submission.questionnaire_version,
-        )
+        _SURVEY,
+        {
+            "hash": hash_,
+            "survey": submission.survey,
+            "version": submission.questionnaire_version,
+        },
     ).one_or_none()
     if survey is None:
         return "closed"
-    country = submission.country
     if survey.tier == "T1":
-        country = connection.scalar(
-            select(col(Ticket.country)).where(
-                col(Ticket.ticket_hash) == hash_,
-                col(Ticket.survey) == submission.survey,
-            )
-        )
-        if country is None:
+        if survey.country is None:
             return "unknown_ticket"
-
-    consents = {f"consent_{name}": given for name, given in submission.consents.items()}
-    connection.execute(
-        insert(Inbox).values(
-            submission_hash=hash_,
-            survey=submission.survey,
-            country=country,
-            week=week_of(today()),
-            language=submission.language,
-            questionnaire_version=submission.questionnaire_version,
-            consent_version=submission.consent_version,
-            consent_language=submission.consent_language,
-            consent_hash=submission.consent_hash,
-            **consents,
-            body=submission.body,
-            withdrawal_hash=submission.withdrawal_hash,
-        )
-    )
+        row["country"] = survey.country
+    for consent, given in row.pop("consents").items():
+        row[f"consent_{consent}"] = given
+    connection.execute(_INSERT, {**row, "week": week_of(today())})
     return "recorded"

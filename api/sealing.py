@@ -80,4 +80,3 @@ class Seal:
         unpacked = zlib.decompressobj().decompress(padded, LARGEST)
         state: dict[str, Any] = json.loads(unpacked)
         return state
-

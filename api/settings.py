@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -112,8 +113,6 @@ def _kept_secret(path: Path) -> str:
         with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:  # mode 0600
             file.write(secrets.token_urlsafe(SHORTEST_SECRET))
             file.flush()
-            try:
+            with suppress(FileExistsError):  # another process was faster
                 os.link(file.name, path)
-            except FileExistsError:
-                pass  # another process was faster
     return path.read_text()

@@ -4,13 +4,13 @@ The codes are printed or sent by a custodian. The server keeps their hashes only
 sorted, and a respondent's answer under nothing that leads back to one after mixing.
 """
 
-from sqlalchemy import Engine, insert, select
-from sqlmodel import col
+from sqlalchemy import Engine, insert
 
 from .codes import new_code, ticket_hash
 from .database import writing
-from .errors import FieldworkError, UnknownSurvey
-from .models import PublishedSurvey, Ticket
+from .errors import FieldworkError
+from .fieldwork import load_published, status
+from .models import Ticket
 
 GROUPS = 6
 """Groups of four symbols in a ticket: 115 random bits."""
@@ -38,9 +38,25 @@ def issue(engine: Engine, survey: str, country: str, count: int) -> list[str]:
     FieldworkError
         The survey has no tickets, does not run in that country, or is closed.
     """
+    published = status(engine, survey)
+    if published.state == "closed" or published.tier != "T1":
+        raise FieldworkError(
+            f"survey {survey!r} is {published.state} and of tier {published.tier};"
+            " tickets are for surveys of tier T1 that are not closed"
+        )
+    countries = published.countries or load_published(engine, survey).study.countries
+    if country not in countries:
+        raise FieldworkError(
+            f"survey {survey!r} does not run in {country!r};"
+            f" its countries are {', '.join(countries)}"
+        )
     if count < 1:
         raise FieldworkError(f"{count} tickets cannot be issued; ask for 1 or more")
     codes = [new_code(GROUPS) for _ in range(count)]
+    rows = [
+        {"ticket_hash": hash_, "survey": survey, "country": country}
+        for hash_ in sorted(map(ticket_hash, codes))
+    ]
     with writing(engine) as connection:
-        ...
+        connection.execute(insert(Ticket), rows)
     return codes

@@ -53,9 +53,7 @@ def _bury(connection: Connection, hashes: Sequence[str]) -> None:
         connection.execute(new, rows)
 
 
-def _delete(
-    connection: Connection, hashes: Sequence[str] | Select[tuple[str]]
-) -> int:
+def _delete(connection: Connection, hashes: Sequence[str] | Select[tuple[str]]) -> int:
     waiting = col(Inbox.withdrawal_hash).in_(hashes)
     submissions = select(col(Inbox.submission_hash), col(Inbox.survey)).where(waiting)
     connection.execute(

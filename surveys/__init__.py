@@ -1,1 +1,5 @@
 """What we ask: questionnaires, answers, random assignment, releases."""
+
+from .loading import Survey, load
+
+__all__ = ["Survey", "load"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from .experiments import choices_of, items_of
-from .questionnaire import Answer, Answers, Choice, Page, Question, Questionnaire
+from .expressions import Answer
+from .questionnaire import Answers, Choice, Page, Question, Questionnaire
 from .routing import calculated, visible_questions, walk
 
 Form = Mapping[str, Sequence[str]]

@@ -1,10 +1,10 @@
 """The codebook: what every column of a release means, in every language."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .experiments import Draw, draws_of
+from .experiments import draws_of
 from .questionnaire import Choice, Question, Questionnaire
 from .survey import Survey
 
@@ -83,13 +83,34 @@ def codebook(survey: Survey) -> tuple[Variable, ...]:
     First the columns of the record, then what was decided by chance, then the answers
     in the order of the questionnaire.
 
+    Parameters
+    ----------
+    survey
+        What `load` returned.
+
+    Returns
+    -------
+    tuple of Variable
+        One per column.
+
     Notes
     -----
     ``select_multiple`` has one column of 0 and 1 per choice; who answered "Don't know"
     is 1 in that column and ``dont_know`` in all others. ``rank`` has one column per
     choice with its position.
+
+    Examples
+    --------
+    >>> from importlib.resources import files
+    >>> from surveys import load
+    >>> survey = load(files("surveys") / "definitions" / "social_credit")
+    >>> (side,) = [each for each in codebook(survey) if each.name == "side"]
+    >>> side.kind, side.labels["en"]
+    ('ordinal', 'Good citizenship or frightening surveillance')
+    >>> side.missing_codes
+    ('dont_know', 'refused', 'not_answered', 'not_asked', 'suppressed')
     """
-    variables = [*_record_variables(), *map(_assignment_variable, _draws(survey))]
+    variables = [*_record_variables(), *_assignment_variables(survey)]
     translations = survey.questionnaires.values()
     for same in zip(*(each.questions for each in translations), strict=True):
         wordings = dict(zip(survey.languages, same, strict=True))
@@ -111,126 +132,114 @@ def code_of(choice: Choice) -> str:
 
 
 def _record_variables() -> Iterator[Variable]:
+    consent = Value("yes", {"en": "Yes"}), Value("no", {"en": "No"})
     for name, label in RECORD_COLUMNS.items():
-        values: tuple[Value, ...] = ()
         if name == "consent_publication":
-            values = (Value("yes", {"en": "Yes"}), Value("no", {"en": "No"}))
-        kind: Kind = "nominal" if values else "text"
-        yield Variable(name, kind, {"en": label}, {}, values, "record")
+            yield Variable(name, "nominal", {"en": label}, {}, consent, "record")
+        else:
+            yield Variable(name, "text", {"en": label}, {}, (), "record")
 
 
-def _draws(survey: Survey) -> Iterator[tuple[Draw, str, Mapping[str, str]]]:
-    """Draws with their title and the titles of what is drawn from."""
-    experiments = {
-        experiment.name: experiment for experiment in survey.questionnaire.experiments
+def _assignment_variables(survey: Survey) -> Iterator[Variable]:
+    titles = {each.name: each.label for each in survey.questionnaire.experiments}
+    arms = {
+        each.name: {arm.name: arm.label for arm in each.arms}
+        for each in survey.questionnaire.experiments
     }
     for draw in draws_of(survey.questionnaire):
-        if draw.name in experiments:
-            experiment = experiments[draw.name]
-            arms = {arm.name: arm.label for arm in experiment.arms}
-            yield draw, experiment.label, arms
-        else:
-            title = f"Drawn by chance: {draw.name.replace('_', ' ')}"
-            yield draw, title, dict(zip(draw.options, draw.options, strict=True))
-
-
-def _assignment_variable(described: tuple[Draw, str, Mapping[str, str]]) -> Variable:
-    draw, title, options = described
-    values = tuple(Value(name, {"en": label}) for name, label in options.items())
-    kind: Kind = "text" if draw.is_order else "nominal"
-    return Variable(
-        draw.name,
-        kind,
-        {"en": title},
-        {},
-        () if draw.is_order else values,
-        "assignment",
-    )
+        labels = arms.get(draw.name, {})
+        options = () if draw.is_order else draw.options
+        yield Variable(
+            draw.name,
+            "text" if draw.is_order else "nominal",
+            {"en": titles.get(draw.name, f"Drawn by chance: {draw.name}")},
+            {},
+            tuple(Value(name, {"en": labels.get(name, name)}) for name in options),
+            "assignment",
+        )
 
 
 def _answer_variables(
     survey: Survey, wordings: Mapping[str, Question]
 ) -> Iterator[Variable]:
     """Describe the columns of one question, given in every language."""
+    study, question = survey.study, wordings["en"]
+    for column, values, part in _columns(survey, wordings):
+        role: Role = ""
+        if {question.name, column} & set(study.quasi_identifiers):
+            role = "quasi-identifier"
+        elif {question.name, column} & set(study.sensitive):
+            role = "sensitive"
+        labels = {
+            language: part.get(language) or wording.label or column
+            for language, wording in wordings.items()
+        }
+        yield Variable(
+            column,
+            _KINDS[question.kind],
+            labels | {"en": study.labels.get(column, labels["en"])},
+            {
+                language: " — ".join(
+                    [wording.label, *filter(None, [part.get(language)])]
+                )
+                for language, wording in wordings.items()
+                if wording.label
+            },
+            values,
+            role,
+        )
+
+
+def _columns(
+    survey: Survey, wordings: Mapping[str, Question]
+) -> Iterator[tuple[str, tuple[Value, ...], Texts]]:
+    """Columns of one question with their values, and the item or choice of each."""
     question = wordings["en"]
     lists = {
         language: questionnaire.choices_of(question)
         for language, questionnaire in survey.questionnaires.items()
     }
-    codes = tuple(
+    codes = [
         Value(
             code_of(choice),
             {language: choices[at].label for language, choices in lists.items()},
             missing=choice.missing is not None,
         )
         for at, choice in enumerate(lists["en"])
-    )
-    missing = tuple(code for code in codes if code.missing) + _UNANSWERED
-
-    def variable(
-        column: str,
-        kind: Kind,
-        values: tuple[Value, ...],
-        part: Callable[[str], str] = lambda _: "",
-    ) -> Variable:
-        labels = {
-            language: part(language) or wording.label or column
+    ]
+    columns = columns_of(survey.questionnaire, question)
+    if question.kind in ("select_multiple", "rank"):
+        ticks = _TICKS if question.kind == "select_multiple" else []
+        missing = [code for code in codes if code.missing]
+        for column, code in zip(columns, codes, strict=True):
+            other = [] if code.missing else missing
+            yield column, (*ticks, *other, *_UNANSWERED), code.labels
+        return
+    for at, column in enumerate(columns):
+        part = {
+            language: wording.items[at].label
             for language, wording in wordings.items()
+            if question.kind == "battery"
         }
-        named = {question.name, column}
-        study = survey.study
-        return Variable(
-            column,
-            kind,
-            labels | {"en": study.labels.get(column, labels["en"])},
-            {
-                language: " — ".join(filter(None, (wording.label, part(language))))
-                for language, wording in wordings.items()
-                if wording.label
-            },
-            values,
-            "quasi-identifier"
-            if named & set(study.quasi_identifiers)
-            else "sensitive"
-            if named & set(study.sensitive)
-            else "",
-        )
-
-    match question.kind:
-        case "select_one":
-            yield variable(question.name, "nominal", codes + _UNANSWERED)
-        case "likert":
-            yield variable(question.name, "ordinal", codes + _UNANSWERED)
-        case "battery":
-            for at, column in enumerate(question.variables):
-                yield variable(
-                    column,
-                    "ordinal",
-                    codes + _UNANSWERED,
-                    lambda language, at=at: wordings[language].items[at].label,  # type: ignore[misc]
-                )
-        case "select_multiple" | "rank":
-            ticks = _TICKS if question.kind == "select_multiple" else ()
-            columns = columns_of(survey.questionnaire, question)
-            for column, code in zip(columns, codes, strict=True):
-                yield variable(
-                    column,
-                    "integer",
-                    (*ticks, *(_UNANSWERED if code.missing else missing)),
-                    lambda language, code=code: code.labels[language],  # type: ignore[misc]
-                )
-        case "integer" | "decimal" | "text":
-            yield variable(question.name, question.kind, _UNANSWERED)
-        case "list_experiment":
-            yield variable(question.name, "count", _UNANSWERED)
-        case "calculate":
-            yield variable(question.name, "text", _UNANSWERED)
+        yield column, (*codes, *_UNANSWERED), part
 
 
-def _missing(names: Iterable[str]) -> tuple[Value, ...]:
-    return tuple(Value(name, {"en": MISSING_CODES[name]}, True) for name in names)
+_KINDS: dict[str, Kind] = {
+    "select_one": "nominal",
+    "likert": "ordinal",
+    "battery": "ordinal",
+    "select_multiple": "integer",
+    "rank": "integer",
+    "list_experiment": "count",
+    "integer": "integer",
+    "decimal": "decimal",
+    "text": "text",
+    "calculate": "text",
+}
 
+_UNANSWERED = [
+    Value(name, {"en": MISSING_CODES[name]}, missing=True)
+    for name in ("not_answered", "not_asked", "suppressed")
+]
 
-_UNANSWERED = _missing(["not_answered", "not_asked", "suppressed"])
-
-_TICKS = (Value("0", {"en": "Not chosen"}), Value("1", {"en": "Chosen"}))
+_TICKS = [Value("0", {"en": "Not chosen"}), Value("1", {"en": "Chosen"})]

@@ -131,12 +131,11 @@ class _Loader(yaml.CBaseLoader):
     ) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key '{key.value}' comes twice",
-                    problem_mark=key.start_mark,
-                )
-            seen.add(key.value)
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key '{key.value}' comes twice"
+                    raise yaml.MarkedYAMLError(None, None, problem, key.start_mark)
+                seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -147,17 +146,17 @@ def _check_structure(text: str) -> None:
         problem = ""
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            if depth > MAX_DEPTH:
-                problem = f"lists in lists, more than {MAX_DEPTH} deep"
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        elif isinstance(event, yaml.ScalarEvent):
-            if CONTROL_CHARACTER.search(event.value):
-                problem = "a character that is no text"
-        if getattr(event, "anchor", None):
+        if depth > MAX_DEPTH:
+            problem = f"lists in lists, more than {MAX_DEPTH} deep"
+        elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
             problem = "anchors and aliases (& and *) are not read; repeat the text"
+        elif CONTROL_CHARACTER.search(getattr(event, "value", "")):
+            problem = "a character that is no text"
         if problem:
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+            mark: Any = event.start_mark
+            raise yaml.MarkedYAMLError(None, None, problem, mark)
 
 
 def place(tree: Any, steps: Sequence[int | str]) -> str:

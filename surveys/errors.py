@@ -7,7 +7,9 @@ SurveyError
 └── ReleaseError         a release folder cannot be written or read
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 class SurveyError(Exception):
@@ -45,3 +47,22 @@ class AuthoringError(SurveyError, ValueError):
         self.mistakes = mistakes
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         super().__init__("\n".join([f"{count}:", *map(str, mistakes)]))
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Say which known name an unknown one may stand for, or which there are.
+
+    Examples
+    --------
+    >>> suggest("agee", ["age", "gender"])
+    "did you mean 'age'?"
+    >>> suggest("income", ["age", "gender"])
+    'there are age, gender'
+    """
+    names = sorted(known)
+    close = get_close_matches(name, names, 1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    if len(names) > 12:
+        names = [*names[:12], "..."]
+    return f"there are {', '.join(names)}" if names else "there are none"

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 
 from .experiments import choices_of, pages_of
-from .questionnaire import Answer, Answers, Page, Question, Questionnaire
+from .expressions import Answer
+from .questionnaire import Answers, Page, Question, Questionnaire
 
 
 def visible_questions(page: Page, context: Answers) -> tuple[Question, ...]:

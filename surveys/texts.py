@@ -1,19 +1,34 @@
 """The texts of a survey: which there are, their translation, answers put into them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from babel.core import Locale
 from babel.lists import format_list
+from markdown_it import MarkdownIt
 
-from .questionnaire import Answer, Answers, Choice, Item, Page, Question, Questionnaire
+from .expressions import Answer
+from .questionnaire import Answers, Choice, Item, Page, Question, Questionnaire
 from .study import RESPONDENT_TEXTS, Study
 
 Translate = Callable[[str, str], str]
 """From the context of a text (its ``msgctxt``) and the English to a translation."""
 
+LookUp = Callable[[str, str], tuple[str, str]]
+"""The same, and what is wrong with the translation, or an empty string."""
+
 PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 """``${name}``: the answer to an earlier question, in a text."""
+
+MAX_CHARACTERS = 10_000
+
+_MARKDOWN = MarkdownIt("commonmark")
+
+_MARKUP = {
+    *("paragraph", "inline", "text", "text_special", "softbreak", "hardbreak"),
+    *("em", "strong", "bullet_list", "ordered_list", "list_item"),
+}
+"""The part of CommonMark that texts may use."""
 
 
 def translate_questionnaire(
@@ -113,6 +128,27 @@ def fill(text: str, context: Answers, questionnaire: Questionnaire) -> str:
         return _worded(context.get(match[1]), labels, language)
 
     return PLACEHOLDER.sub(answer, text)
+
+
+def find_markup(text: str) -> Iterator[str]:
+    """Say what a text may not hold: HTML, links, images, headings, code.
+
+    Examples
+    --------
+    >>> list(find_markup("Read **this**, not [that](https://example.org)."))
+    ['holds a link; texts have paragraphs, *emphasis*, **strong** and lists only']
+    """
+    if len(text) > MAX_CHARACTERS:
+        yield f"has {len(text):,} characters; a text has at most {MAX_CHARACTERS:,}"
+        return
+    blocks = _MARKDOWN.parse(text)
+    tokens = [token for block in blocks for token in (block, *(block.children or ()))]
+    kinds = {
+        token.type.removesuffix("_open").removesuffix("_close") for token in tokens
+    }
+    for kind in sorted(kinds - _MARKUP):
+        named = f"holds a {kind.replace('_', ' ')}"
+        yield f"{named}; texts have paragraphs, *emphasis*, **strong** and lists only"
 
 
 def _worded(answer: Answer, labels: Mapping[str, str], language: str) -> str:

@@ -1,0 +1,97 @@
+"""The web application: both sides, with their errors and their protection."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Response
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from . import pages, respondent, returning
+from .database import create_engine_for
+from .dependencies import Service, ServiceDep
+from .error_pages import show_error, show_unexpected
+from .errors import ApiError
+from .protection import Protection
+from .recording import Recorder
+from .sealing import Seal
+from .settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application; nothing is opened before it starts.
+
+    Parameters
+    ----------
+    settings : Settings
+        The database they name has its tables already.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = create_engine_for(settings)
+        recorder = Recorder(engine)
+        recorder.start()
+        app.state.service = Service(
+            settings, engine, recorder, Seal(settings.keys("form state"))
+        )
+        try:
+            yield
+        finally:
+            await run_in_threadpool(recorder.stop)
+            engine.dispose()
+
+    app = FastAPI(
+        title="Parallax",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.add_middleware(
+        Protection,
+        last_resort=show_unexpected,
+        https_only=settings.environment == "production",
+    )
+    for kind in (ApiError, DBAPIError, HTTPException):
+        app.add_exception_handler(kind, show_error)
+    app.include_router(respondent.router)
+    app.include_router(returning.router)
+    app.add_api_route(pages.STYLESHEET_PATH, stylesheet, methods=["GET", "HEAD"])
+    app.add_api_route("/health/live", is_live, methods=["GET", "HEAD"])
+    app.add_api_route("/health/ready", is_ready, methods=["GET", "HEAD"])
+    return app
+
+
+def create_app_from_environment() -> FastAPI:
+    """Make the application with the settings of the environment."""
+    return create_app(Settings())
+
+
+def stylesheet() -> Response:
+    """Send the stylesheet; its name changes with its content."""
+    return Response(
+        pages.STYLESHEET,
+        media_type="text/css",
+        headers={"Cache-Control": "public, max-age=31536000, immutable"},
+    )
+
+
+def is_live() -> dict[str, str]:
+    """Answer, which is all there is to it."""
+    return {"status": "live"}
+
+
+def is_ready(service: ServiceDep, response: Response) -> dict[str, str]:
+    """Tell whether the database answers and the recorder takes more."""
+    try:
+        with service.engine.connect() as connection:
+            connection.execute(select(1))
+    except DBAPIError:
+        response.status_code = 503
+        return {"status": "no database"}
+    return {"status": "ready"}
