@@ -2,12 +2,12 @@
 
 import json
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
-import httpx
 import typer
 import uvicorn
 from pydantic import ValidationError
@@ -17,11 +17,13 @@ from surveys import AuthoringError, SurveyError, load
 from analysis import AnalysisError
 
 from . import comparing, demo, fieldwork, robots, tickets
+from .backups import backup as write_backup
+from .backups import restore as read_backup
 from .database import create_engine_for, migrate
+from .datasets import Profile
+from .datasets import release as release_data
 from .errors import ApiError
-from .main import create_app
 from .mixing import mix as mix_responses
-from .progress import counted
 from .serving import running
 from .settings import Settings
 
@@ -105,8 +107,8 @@ def play_demo(
         with running(result.app, port=port) as address:
             say(f"survey   {address}/s/{demo.SURVEY}\n\nCtrl-C stops the service.")
             typer.launch(result.report.resolve().as_uri())
-            with counted("serving", None):
-                demo.wait_for_interrupt()
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
 
 
 @app.command()
@@ -292,13 +294,13 @@ def release(
         Path, typer.Option("--output", "-o", help="A new folder for the release.")
     ],
     profile: Annotated[
-        Literal["internal", "scientific", "open"],
+        Profile,
         typer.Option(help="internal: all; scientific: k >= 5; open: k >= 10, l >= 2."),
     ] = "internal",
 ) -> None:
     """Write the protected data set of a survey."""
     with database() as engine:
-        package = fieldwork.release(engine, survey, output, profile)
+        package = release_data(engine, survey, output, profile)
         facts = package["parallax"]
         say(
             f"{facts['n_responses']} responses in {output}, profile {profile}, "
@@ -374,6 +376,25 @@ def report(
     with errors_in_words():
         output.write_text(comparing.report_of(release), encoding="utf-8")
         say(f"the report is in {output}")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file; keep it encrypted.")],
+) -> None:
+    """Mix what can be mixed, then write everything to a file."""
+    with database() as engine:
+        waiting = write_backup(engine, file)
+        say(f"the backup is in {file}")
+        if waiting:
+            say(f"{waiting} responses wait to be mixed and are not in it")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="What backup wrote.")]) -> None:
+    """Replace the database by a backup; withdrawn responses stay withdrawn."""
+    with database() as engine:
+        say(f"{read_backup(engine, file)} rows restored")
 
 
 if __name__ == "__main__":

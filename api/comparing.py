@@ -19,6 +19,7 @@ from analysis import (
     proportion,
     rake,
 )
+from analysis import share_of as indicator
 from analysis.errors import UnknownColumn
 from analysis.report import build_report
 
@@ -86,8 +87,9 @@ def compare_data(
     if population is not None:
         frame = frame[frame["country"].isin(population["country"].unique())]
     if share_of:
-        frame = _with_share(frame, outcome, share_of)
-        outcome = _share_name(outcome, share_of)
+        name = f"{outcome}: {' or '.join(share_of)}"
+        frame = frame.assign(**{name: indicator(frame[outcome], share_of)})
+        outcome = name
     design = SurveyDesign(
         frame, weights=weights, strata=list(strata) or None, clusters=clusters
     )

@@ -17,6 +17,7 @@ from surveys import Survey, load
 from . import fieldwork
 from .comparing import compare_data, report_of
 from .database import create_engine_for, migrate
+from .datasets import release
 from .main import create_app
 from .mixing import mix
 from .progress import counted
@@ -85,19 +86,19 @@ def play(folder: Path, respondents: int, seed: int) -> Played:
             pass
     engine = create_engine_for(app.state.settings)
     mix(engine, SURVEY, minimum=1)
-    release, report = folder / "release", folder / "report.html"
-    fieldwork.release(engine, SURVEY, release, "internal")
+    data, report = folder / "release", folder / "report.html"
+    release(engine, SURVEY, data, "internal")
     engine.dispose()
-    report.write_text(report_of(release), encoding="utf-8")
+    report.write_text(report_of(data), encoding="utf-8")
     plan = survey.study.report
     assert plan is not None
     comparison = compare_data(
-        release,
+        data,
         outcome=plan.headline.outcome,
         share_of=plan.headline.share_of,
         by="country",
     )
-    return Played(app, release, report, str(comparison))
+    return Played(app, data, report, str(comparison))
 
 
 def _answers(address: str, people: Sequence[SyntheticRespondent]) -> Iterator[int]:

@@ -8,6 +8,7 @@ ApiError
 │   ├── FormTypeUnknown       its content type is not a form's
 │   ├── FormFromElsewhere     another site sent it
 │   └── BodyTooLarge          it is larger than any form
+├── ReleaseRefused           a data set cannot be released as its profile asks
 ├── StateInvalid              form state that was not sealed here, or was changed
 ├── StateExpired              form state that is too old
 └── RecordingError
@@ -52,6 +53,10 @@ class FormFromElsewhere(FormUnreadable):
 
 class BodyTooLarge(FormUnreadable):
     """The body is larger than any form of ours."""
+
+
+class ReleaseRefused(ApiError, ValueError):
+    """A data set cannot be released as its profile asks."""
 
 
 class StateInvalid(ApiError, ValueError):

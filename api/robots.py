@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urljoin
 
 import httpx
@@ -75,7 +76,7 @@ def read_form(page: str, url: str) -> Form | None:
     >>> form.controls
     (Control(name='a', kind='radio', options=('x', 'y')),)
     """
-    tree = html.fromstring(page)
+    tree: Any = html.fromstring(page)
     forms = [form for form in tree.forms if form.get("method", "").lower() == "post"]
     if not forms:
         return None
@@ -97,9 +98,8 @@ def read_form(page: str, url: str) -> Form | None:
             values.append(element.get("value", "on"))
     for element in form.xpath(".//button[@name='action']"):
         buttons.append(element.get("value", ""))
-    headings = tree.xpath("//h1")
     return Form(
-        heading=" ".join(headings[0].text_content().split()) if headings else "",
+        heading=heading_of(page),
         action=urljoin(url, form.get("action") or url),
         hidden=hidden,
         controls=tuple(
@@ -108,6 +108,12 @@ def read_form(page: str, url: str) -> Form | None:
         ),
         buttons=tuple(buttons),
     )
+
+
+def heading_of(page: str) -> str:
+    """The text of a page's first heading."""
+    tree: Any = html.fromstring(page)
+    return " ".join(str(tree.xpath("string(//h1)")).split())
 
 
 def fill_in(form: Form, choose: Choose) -> dict[str, list[str]]:
@@ -167,9 +173,7 @@ def interview(
             raise DeadEnd(f"{place}: status {response.status_code}")
         form = read_form(response.text, url)
         if form is None or not set(form.buttons) & set(FORWARD):
-            tree = html.fromstring(response.text)
-            headings.append(" ".join(tree.xpath("string(//h1)").split()))
-            return headings
+            return [*headings, heading_of(response.text)]
         refused = refused + 1 if response.status_code == 422 else 0
         if refused > 3:
             raise DeadEnd(f"at {form.heading!r}: refused {refused} times")
