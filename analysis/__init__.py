@@ -4,8 +4,8 @@ from analysis.comparison import compare
 from analysis.design import SurveyDesign
 from analysis.disclosure import anonymity, diversity, suppress
 from analysis.errors import AnalysisError
-from analysis.estimates import mean, proportion, total
-from analysis.results import Comparison, Estimate
+from analysis.estimates import mean, proportion, share_of, total
+from analysis.results import Comparison, Estimate, Weighting
 from analysis.sensitive import list_experiment, sensitivity_bias
 from analysis.weighting import poststratify, rake, scale_to_population
 
@@ -14,6 +14,7 @@ __all__ = [
     "Comparison",
     "Estimate",
     "SurveyDesign",
+    "Weighting",
     "anonymity",
     "compare",
     "diversity",
@@ -24,6 +25,7 @@ __all__ = [
     "rake",
     "scale_to_population",
     "sensitivity_bias",
+    "share_of",
     "suppress",
     "total",
 ]

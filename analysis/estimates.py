@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.design import SurveyDesign, Where
-from analysis.errors import EstimationError
+from analysis.errors import EstimationError, first_few
 from analysis.intervals import Interval
 from analysis.results import INTERVALS, Estimate
 from analysis.variance import (
@@ -232,6 +232,47 @@ def proportion(
         what=f"share of each {variable}",
         interval=interval,
     )
+
+
+def share_of(values: pd.Series, answers: Sequence[str]) -> pd.Series:
+    """Make a 0/1 column whose mean is the share of several answers together.
+
+    Parameters
+    ----------
+    values : Series
+        Answers, shape (n_respondents,).
+    answers : sequence of str
+        Those that count.
+
+    Returns
+    -------
+    Series
+        1.0 where the answer counts, 0.0 where it does not, missing where there is none.
+
+    Raises
+    ------
+    EstimationError
+        When nobody could have given one of the answers.
+
+    Examples
+    --------
+    >>> votes = pd.Series(["yes", "perhaps", "no", None], name="vote")
+    >>> share_of(votes, ["yes", "perhaps"]).tolist()
+    [1.0, 1.0, 0.0, nan]
+    """
+    known = (
+        values.cat.categories
+        if isinstance(values.dtype, pd.CategoricalDtype)
+        else pd.Index(values.dropna().unique())
+    )
+    texts = values.astype("string")
+    unknown = [answer for answer in answers if answer not in set(known.astype(str))]
+    if unknown:
+        raise EstimationError(
+            f"{values.name!r} has no answer {first_few(unknown)}; "
+            f"it has {first_few(sorted(known.astype(str)), 12)}"
+        )
+    return texts.isin(list(answers)).astype(float).where(values.notna())
 
 
 def find_domains(

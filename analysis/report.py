@@ -255,7 +255,7 @@ def _read_material(
         is_one = compared[variable].isin(values).astype("boolean")
         compared[name] = is_one.mask(compared[variable].isna())
     unweighted = SurveyDesign(compared, strata="country")
-    design, problem = _fit_weights(unweighted, facts["margins"], population)
+    design, problem = fit_weights(unweighted, facts["margins"], population)
     (resource,) = (
         each for each in package["resources"] if each["name"] == "responses"
     )
@@ -313,7 +313,7 @@ def _covered(
     )
 
 
-def _fit_weights(
+def fit_weights(
     design: SurveyDesign, margins: Sequence[Sequence[str]], population: pd.DataFrame
 ) -> tuple[SurveyDesign, str]:
     """Rake each country; if that cannot be done, weight nobody and say why."""
@@ -769,7 +769,7 @@ def _wording(material: Material, variable: str) -> dict[str, Any]:
         "title": material.title(variable),
         "variable": variable,
         # Texts are CommonMark; only emphasis occurs within a question.
-        "text": re.sub(r"\*+([^*]+)\*+", r"\1", described["title"]),
+        "text": re.sub(r"\*+([^*]+)\*+", r"\1", described.get("description") or described["title"]),
         "answers": [
             category["label"]
             for category in described.get("categories") or ()

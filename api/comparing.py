@@ -17,11 +17,10 @@ from analysis import (
     compare,
     mean,
     proportion,
-    rake,
 )
 from analysis import share_of as indicator
-from analysis.errors import UnknownColumn
-from analysis.report import build_report
+from analysis.errors import WeightingError
+from analysis.report import build_report, fit_weights
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,9 @@ def compare_data(
         frame, weights=weights, strata=list(strata) or None, clusters=clusters
     )
     if population is not None:
-        design = rake(design, population, by="country", missing="keep")
+        design, problem = fit_weights(design, margins_of(population), population)
+        if problem:
+            raise WeightingError(problem)
     column = design.column(outcome)
     estimator = mean if pd.api.types.is_numeric_dtype(column) or share_of else proportion
     estimate = estimator(design, outcome, by=by)
@@ -102,6 +103,15 @@ def compare_data(
     return DataComparison(
         data.name, estimate, comparison, design.weighting, level, synthetic
     )
+
+
+def margins_of(population: pd.DataFrame) -> list[list[str]]:
+    """Read which variables each margin crosses from the columns its rows fill."""
+    variables = population.columns.drop(
+        ["country", "population", "source", "year", "status", "note"], errors="ignore"
+    )
+    filled = population[variables].notna().drop_duplicates()
+    return [list(variables[row]) for row in filled.to_numpy()]
 
 
 def report_of(folder: Path) -> str:

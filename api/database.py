@@ -7,6 +7,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 
 from .settings import Settings
@@ -93,6 +94,11 @@ def migrate(engine: Engine, revision: str = "head") -> None:
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
+
+
+def revision_of(connection: Connection) -> str:
+    """Return the revision of the tables; empty where there are none."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
 
 
 def _prepare_sqlite(dbapi_connection: Any, _: object) -> None:

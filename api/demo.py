@@ -104,7 +104,7 @@ def play(folder: Path, respondents: int, seed: int) -> Played:
 def _answers(address: str, people: Sequence[SyntheticRespondent]) -> Iterator[int]:
     """Let people answer in processes of their own; one item for each who finished."""
     chunks = [people[start : start + CHUNK] for start in range(0, len(people), CHUNK)]
-    workers = max(1, (os.cpu_count() or 2) - 1)
+    workers = os.cpu_count() or 2
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = [pool.submit(answer_all, address, chunk) for chunk in chunks]

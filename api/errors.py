@@ -8,6 +8,7 @@ ApiError
 │   ├── FormTypeUnknown       its content type is not a form's
 │   ├── FormFromElsewhere     another site sent it
 │   └── BodyTooLarge          it is larger than any form
+├── BackupUnreadable         a backup is damaged, cut off or of another version
 ├── ReleaseRefused           a data set cannot be released as its profile asks
 ├── StateInvalid              form state that was not sealed here, or was changed
 ├── StateExpired              form state that is too old
@@ -53,6 +54,10 @@ class FormFromElsewhere(FormUnreadable):
 
 class BodyTooLarge(FormUnreadable):
     """The body is larger than any form of ours."""
+
+
+class BackupUnreadable(ApiError, ValueError):
+    """A backup is damaged, cut off or of another version of the tables."""
 
 
 class ReleaseRefused(ApiError, ValueError):

@@ -260,7 +260,7 @@ def progress(engine: Engine, name: str) -> Progress:
         pages = connection.execute(by_page).all()
     return {
         "state": state,
-        "responses": {country or "": count for country, count, _ in sorted(counts)},
+        "responses": dict(sorted((country or "", count) for country, count, _ in counts)),
         "waiting": sum(int(waits) for *_, waits in counts),
         "pages": {page: int(shown) for page, shown in pages},
     }

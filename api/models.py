@@ -137,3 +137,10 @@ class PageCount(SQLModel, table=True):
     country: str = Field(primary_key=True, max_length=2)
     page: str = Field(primary_key=True, max_length=NAME)
     shown: int
+
+
+RESPONDENT_TABLES = tuple(
+    SQLModel.metadata.tables[model.__tablename__]
+    for model in (Inbox, Spent, Response, Tombstone, Ticket, Draft, PageCount)
+)
+"""All tables with anything about respondents."""

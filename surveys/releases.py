@@ -172,3 +172,164 @@ def read_release(folder: Path) -> Release:
     ReleaseError
         When a file is missing, damaged or not the one that was released.
     """
+    folder = Path(folder)
+    try:
+        package: dict[str, Any] = json.loads((folder / PACKAGE).read_bytes())
+        files = package["parallax"]["files"]
+        found = {file: _hash(folder / file) for file in files}
+    except FileNotFoundError as error:
+        raise ReleaseError(
+            f"{folder} is not a whole release: {Path(error.filename).name} is missing"
+        ) from error
+    except (ValueError, LookupError, TypeError, OSError) as error:
+        raise ReleaseError(f"{folder / PACKAGE} cannot be read as a release") from error
+    changed = sorted(file for file in files if found[file] != files[file])
+    if changed:
+        raise ReleaseError(
+            f"{folder}: {', '.join(changed)} differs from what was released; "
+            "get the release anew"
+        )
+    return Release(
+        package,
+        pd.read_parquet(folder / RESPONSES),
+        pd.read_csv(folder / POPULATION),
+        tuple(_read_variable(field) for field in _fields(package)),
+    )
+
+
+def _fields(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    fields: list[Mapping[str, Any]] = package["resources"][0]["schema"]["fields"]
+    return fields
+
+
+def _check_columns(responses: pd.DataFrame, variables: Sequence[Variable]) -> None:
+    names = [variable.name for variable in variables]
+    if sorted(names) != sorted(responses.columns):
+        unlike = sorted(set(names) ^ set(responses.columns))
+        raise ReleaseError(
+            f"responses and codebook differ in {len(unlike)} columns:"
+            f" {', '.join(unlike[:5])}"
+        )
+
+
+def _check_cells(column: "pd.Series[str]", variable: Variable) -> None:
+    """Check that a nominal or ordinal column has only codes of the codebook."""
+    if variable.kind not in ("nominal", "ordinal"):
+        return
+    known = [value.name for value in variable.values]
+    unknown = int((~column.isin([*known, "suppressed"])).sum())
+    if unknown:
+        raise ReleaseError(
+            f"{variable.name}: {unknown} of {len(column)} cells have no code of the"
+            " codebook; release the survey in the version that was answered"
+        )
+
+
+def _write_parquet(
+    path: Path, responses: pd.DataFrame, variables: Sequence[Variable]
+) -> None:
+    """Write text columns that carry their label and wording with them."""
+    fields = [
+        pa.field(
+            variable.name,
+            pa.string(),
+            nullable=False,
+            metadata={"label": variable.labels["en"], **_wording(variable)},
+        )
+        for variable in variables
+    ]
+    arrays = [
+        pa.array(responses[variable.name].tolist(), pa.string())
+        for variable in variables
+    ]
+    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path)
+
+
+def _wording(variable: Variable) -> dict[str, str]:
+    return {"question": variable.question["en"]} if variable.question else {}
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _data_package(
+    facts: Mapping[str, Any], variables: Iterable[Variable], population: pd.DataFrame
+) -> dict[str, Any]:
+    """Describe the folder as a Frictionless Data Package."""
+    return {
+        "profile": "tabular-data-package",
+        "name": facts["survey"].replace("_", "-"),
+        "title": facts["title"],
+        "resources": [
+            {
+                "name": "responses",
+                "path": RESPONSES,
+                "format": "parquet",
+                "schema": {"fields": [_write_field(variable) for variable in variables]},
+            },
+            {
+                "name": "population",
+                "path": POPULATION,
+                "format": "csv",
+                "schema": {
+                    "fields": [
+                        {
+                            "name": name,
+                            "type": "number" if name == "population" else "string",
+                        }
+                        for name in population.columns
+                    ]
+                },
+            },
+        ],
+        "parallax": dict(facts),
+    }
+
+
+def _write_field(variable: Variable) -> dict[str, Any]:
+    return {
+        "name": variable.name,
+        "type": _TYPES.get(variable.kind, "string"),
+        "title": variable.labels["en"],
+        "description": variable.question.get("en", ""),
+        "categories": [
+            {"value": value.name, "label": value.labels["en"]}
+            for value in variable.values
+            if not value.missing
+        ],
+        "missingValues": list(variable.missing_codes),
+        "parallax": asdict(variable),
+    }
+
+
+def _read_variable(field: Mapping[str, Any]) -> Variable:
+    described = dict(field["parallax"])
+    values = tuple(Value(**value) for value in described.pop("values"))
+    return Variable(**described, values=values)
+
+
+def _describe(facts: Mapping[str, Any], variables: Sequence[Variable]) -> str:
+    """Say in a page what the folder holds and how to open it."""
+    weeks = " to ".join(dict.fromkeys(facts["weeks"])) or "no week"
+    synthetic = "**Synthetic data: invented respondents.**\n\n" * facts["synthetic"]
+    codes = "\n".join(f"- `{code}`: {text}" for code, text in MISSING_CODES.items())
+    return f"""# {facts["title"]}
+
+{synthetic}{facts["n_responses"]} responses, {weeks}, profile {facts["profile"]}. Release \
+of the survey `{facts["survey"]}`, questionnaire version {facts["questionnaire_version"]}.
+
+- `{RESPONSES}`: one row per response in random order, {len(variables)} columns of text
+- `{POPULATION}`: what the weights are fitted to, with sources
+- `{QUESTIONNAIRE}`: the questionnaire in every language
+- `{PACKAGE}`: the codebook (a Frictionless Data Package) and how the data came about
+
+Codes that stand where there is no answer:
+
+{codes}
+
+There are no weights in the data: they are fitted to `{POPULATION}`, for example with
+`parallax compare`. In Python: `pandas.read_parquet("{RESPONSES}")`, or
+`surveys.read_release(...).frame()` with missing codes as missing values. In R:
+`arrow::read_parquet("{RESPONSES}")`.
+"""
