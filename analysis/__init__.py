@@ -9,15 +9,13 @@ from analysis.results import Comparison, Estimate, Weighting
 from analysis.sensitive import list_experiment, sensitivity_bias
 from analysis.weighting import poststratify, rake, scale_to_population
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - in the order of a dictionary
     "AnalysisError",
-    "Comparison",
-    "Estimate",
-    "SurveyDesign",
-    "Weighting",
     "anonymity",
     "compare",
+    "Comparison",
     "diversity",
+    "Estimate",
     "list_experiment",
     "mean",
     "poststratify",
@@ -27,5 +25,7 @@ __all__ = [
     "sensitivity_bias",
     "share_of",
     "suppress",
+    "SurveyDesign",
     "total",
+    "Weighting",
 ]

@@ -3,6 +3,7 @@
 import io
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -58,7 +59,11 @@ def diverging_bars(
     Examples
     --------
     >>> shares = pd.DataFrame(
-    ...     {"group": "CN", "category": ["yes", "so-so", "no"], "share": [0.5, 0.2, 0.3]}
+    ...     {
+    ...         "group": "CN",
+    ...         "category": ["yes", "so-so", "no"],
+    ...         "share": [0.5, 0.2, 0.3],
+    ...     }
     ... )
     >>> chart = diverging_bars(shares, ["yes", "so-so", "no"], "so-so")
     >>> chart.data[["start", "end"]].round(1).to_numpy().tolist()
@@ -78,8 +83,9 @@ def diverging_bars(
         .scale(domain=[-reach, reach], nice=False)
         .axis(labelExpr="format(abs(datum.value), '.0%')", tickCount=5),
         x2="end:Q",
-        color=alt.Color("category:N", sort=list(wrapped.values()), legend=_legend())
-        .scale(domain=list(wrapped.values()), range=colours),
+        color=alt.Color(
+            "category:N", sort=list(wrapped.values()), legend=_legend()
+        ).scale(domain=list(wrapped.values()), range=colours),
     )
     labels = (
         on_bars.transform_filter(alt.datum.share * width / (2 * reach) >= 18)
@@ -90,7 +96,10 @@ def diverging_bars(
         .mark_text(fontSize=12)
         .encode(x="centre:Q", text="percent:N", color=alt.Color("ink:N", scale=None))
     )
-    return _styled(alt.layer(centre, segments, labels), width, bars["group"], 34)
+    chart: alt.LayerChart = _styled(
+        alt.layer(centre, segments, labels), width, bars["group"], 34
+    )
+    return chart
 
 
 def estimates_chart(
@@ -114,8 +123,15 @@ def estimates_chart(
 
     Examples
     --------
-    >>> approval = pd.DataFrame({"group": ["CN"], "series": ["asked directly"],
-    ...                          "estimate": 0.4, "conf_low": 0.3, "conf_high": 0.5})
+    >>> approval = pd.DataFrame(
+    ...     {
+    ...         "group": ["CN"],
+    ...         "series": ["asked directly"],
+    ...         "estimate": 0.4,
+    ...         "conf_low": 0.3,
+    ...         "conf_high": 0.5,
+    ...     }
+    ... )
     >>> "<path" in to_svg(estimates_chart(approval, "Approval"), "Approval", "CN 40%")
     True
     """
@@ -130,8 +146,9 @@ def estimates_chart(
     lines = alt.Chart(estimates).encode(
         y=_group_axis(estimates["group"]),
         yOffset=alt.YOffset("series:N", sort=series),
-        color=alt.Color("series:N", sort=series, legend=legend)
-        .scale(domain=series, range=list(colours)),
+        color=alt.Color("series:N", sort=series, legend=legend).scale(
+            domain=series, range=list(colours)
+        ),
     )
     intervals = lines.mark_rule(strokeWidth=2).encode(
         x=alt.X("conf_low:Q", title=title)
@@ -141,11 +158,15 @@ def estimates_chart(
     )
     points = lines.mark_point(filled=True, size=70, opacity=1).encode(
         x="estimate:Q",
-        shape=alt.Shape("series:N", sort=series, legend=legend)
-        .scale(domain=series, range=list(shapes)),
+        shape=alt.Shape("series:N", sort=series, legend=legend).scale(
+            domain=series, range=list(shapes)
+        ),
     )
     step = 12 + 16 * len(series)
-    return _styled(alt.layer(intervals, points), width, estimates["group"], step)
+    chart: alt.LayerChart = _styled(
+        alt.layer(intervals, points), width, estimates["group"], step
+    )
+    return chart
 
 
 def to_svg(chart: alt.LayerChart, title: str, description: str) -> str:
@@ -165,7 +186,7 @@ def to_svg(chart: alt.LayerChart, title: str, description: str) -> str:
     """
     stream = io.StringIO()
     chart.save(stream, format="svg")
-    svg = etree.fromstring(stream.getvalue())
+    svg: Any = etree.fromstring(stream.getvalue())
     for element in svg.iter():
         for name in ("role", "aria-roledescription", "aria-label", "aria-hidden"):
             element.attrib.pop(name, None)
@@ -177,7 +198,7 @@ def to_svg(chart: alt.LayerChart, title: str, description: str) -> str:
         element.text = text
         svg.insert(position, element)
     etree.cleanup_namespaces(svg)
-    return etree.tostring(svg, encoding="unicode")
+    return str(etree.tostring(svg, encoding="unicode"))
 
 
 def diverging_colours(n: int, *, has_middle: bool) -> list[str]:
@@ -254,9 +275,7 @@ def _wrapped(text: str, columns: int) -> str:
     return "\n".join(textwrap.wrap(text, columns))
 
 
-def _styled(
-    chart: alt.LayerChart, width: int, groups: pd.Series, step: int
-) -> alt.LayerChart:
+def _styled(chart: Any, width: int, groups: pd.Series, step: int) -> Any:
     """Size, fonts, and text in the colour of the page."""
     ink = "currentColor"
     height = step * groups.nunique()

@@ -56,6 +56,11 @@ def diversity(
     sensitive : str
         Column that must not be found out. A missing value is a value of its own.
 
+    Returns
+    -------
+    int
+        l; 0 if there are no respondents.
+
     References
     ----------
     Machanavajjhala et al. (2007), doi:10.1145/1217299.1217302.

@@ -118,8 +118,18 @@ def total(
 ) -> Estimate:
     """Weighted total of a numeric or true/false variable.
 
-    Parameters, returns and errors as for :func:`mean`. A total needs weights that
-    count population persons; those without an answer contribute nothing.
+    A total needs weights that count population persons; those without an answer
+    contribute nothing.
+
+    Parameters
+    ----------
+    design, variable, by, where
+        As for :func:`mean`.
+
+    Returns
+    -------
+    Estimate
+        Rows and errors as for :func:`mean`.
 
     References
     ----------

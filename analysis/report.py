@@ -33,7 +33,6 @@ from analysis.tables import (
     percent,
     points,
 )
-from analysis.variance import Floats
 from analysis.weighting import NO_ANSWER, rake
 
 MISSING = {
@@ -200,14 +199,15 @@ def build_report(
     if responses is not None:
         responses = responses[frame["country"].isin(material.countries).to_numpy()]
     reported = _reported(plan)
+    described: dict[str, Callable[[Material, Any], Section]] = {
+        "headline": _headline,
+        "chart": _distribution,
+        "sensitive": _sensitive,
+        "arm_effect": _arm_effect,
+    }
     sections = {
         part: plan.get(part) and describe(material, plan[part])
-        for part, describe in [
-            ("headline", _headline),
-            ("chart", _distribution),
-            ("sensitive", _sensitive),
-            ("arm_effect", _arm_effect),
-        ]
+        for part, describe in described.items()
     }
     return _TEMPLATES.get_template("report.html").render(
         sections,
@@ -225,6 +225,54 @@ def build_report(
     )
 
 
+def build_comparison(
+    title: str, estimate: Estimate, comparison: Comparison, *, synthetic: bool = False
+) -> str:
+    """Write estimates and their differences as one self-contained HTML page.
+
+    Parameters
+    ----------
+    title : str
+    estimate : Estimate
+        By one column; a chart is drawn where there is one value per group.
+    comparison : Comparison
+        Made from the estimate.
+    synthetic : bool
+        Say everywhere that the respondents are invented.
+
+    Returns
+    -------
+    str
+    """
+    chart = Markup()
+    if estimate.values.index.nlevels == 1:
+        limits = estimate.conf_int().assign(estimate=estimate.values, series="")
+        drawn = limits.assign(group=limits.index.astype(str))
+        chart = Markup(to_svg(estimates_chart(drawn, "Estimate"), title, title))
+    tables = [
+        (_plain_table(caption, result.to_frame()), interval_line(result, None))
+        for caption, result in (
+            (estimate.method, estimate),
+            (comparison.method, comparison),
+        )
+    ]
+    return _TEMPLATES.get_template("comparison.html").render(
+        title=title, chart=chart, tables=tables, synthetic=synthetic
+    )
+
+
+def _plain_table(caption: str, frame: pd.DataFrame) -> Table:
+    """Show a result's frame, one line for each row."""
+    rows = [
+        [
+            " – ".join(map(str, key if isinstance(key, tuple) else (key,))),
+            *(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row),
+        ]
+        for key, row in zip(frame.index, frame.to_numpy(object), strict=True)
+    ]
+    return Table(caption, ["", *map(str, frame.columns)], rows)
+
+
 def _read_material(
     package: Mapping[str, Any], frame: pd.DataFrame, population: pd.DataFrame
 ) -> Material:
@@ -232,7 +280,11 @@ def _read_material(
     facts = package["parallax"]
     plan = facts["report"] or {}
     derived = _derived(plan)
-    needed = ["country", *_reported(plan), *(variable for variable, _ in derived.values())]
+    needed = [
+        "country",
+        *_reported(plan),
+        *(variable for variable, _ in derived.values()),
+    ]
     if plan.get("arm_effect"):
         needed.append(plan["arm_effect"]["experiment"])
     unknown = [name for name in needed if name not in frame]
@@ -256,9 +308,7 @@ def _read_material(
         compared[name] = is_one.mask(compared[variable].isna())
     unweighted = SurveyDesign(compared, strata="country")
     design, problem = fit_weights(unweighted, facts["margins"], population)
-    (resource,) = (
-        each for each in package["resources"] if each["name"] == "responses"
-    )
+    (resource,) = (each for each in package["resources"] if each["name"] == "responses")
     return Material(
         facts=facts,
         fields={each["name"]: each for each in resource["schema"]["fields"]},
@@ -283,7 +333,7 @@ def _reported(plan: Mapping[str, Any]) -> list[str]:
 
 
 def _derived(plan: Mapping[str, Any]) -> dict[str, tuple[str, Sequence[str]]]:
-    """Columns of true and false by name: true where a variable has one of the values."""
+    """Columns of true and false by name, each with its variable and values."""
     columns = {}
     for part, outcome in SHARES.items():
         if plan.get(part):
@@ -306,7 +356,7 @@ def _long_list(plan: Mapping[str, Any]) -> str:
 def _covered(
     frame: pd.DataFrame, margins: Sequence[Sequence[str]], population: pd.DataFrame
 ) -> pd.DataFrame:
-    """Variables of the margins; values that the population has no target for are empty."""
+    """Variables of the margins; values without a target are empty."""
     names = dict.fromkeys(name for margin in margins for name in margin)
     return pd.DataFrame(
         {name: frame[name].where(frame[name].isin(population[name])) for name in names}
@@ -333,7 +383,11 @@ def fit_weights(
 
 
 def _share(
-    material: Material, name: str, by: str, countries: Sequence[str], weighted: bool = True
+    material: Material,
+    name: str,
+    by: str,
+    countries: Sequence[str],
+    weighted: bool = True,
 ) -> Estimate:
     """Share of a true/false column, with the limits of a share."""
     design = material.design if weighted else material.unweighted
@@ -341,7 +395,7 @@ def _share(
     return replace(share, interval="logit")
 
 
-def _precision(estimate: Estimate, group: object) -> str:
+def _precision(estimate: Estimate, group: Any) -> str:
     """Mark for an estimate that is too imprecise to conclude from."""
     low, high = estimate.conf_int().loc[group]
     is_imprecise = high - low >= WIDE or estimate.n_effective[group] < FEW
@@ -349,7 +403,9 @@ def _precision(estimate: Estimate, group: object) -> str:
 
 
 def _figure(
-    caption: str, draw: Callable[[Callable[[str], str], int], alt.LayerChart], name: Callable[[str], str]
+    caption: str,
+    draw: Callable[[Callable[[str], str], int], alt.LayerChart],
+    name: Callable[[str], str],
 ) -> Figure:
     """Draw with names of countries for wide pages, with codes for narrow ones."""
     about = "The table that follows the chart holds the same numbers."
@@ -370,7 +426,7 @@ def _headline(material: Material, plan: Mapping[str, Any]) -> Section:
     raw = _share(material, name, "country", shown, weighted=False)
     limits = share.conf_int()
     material.note(share)
-    head = (
+    head: Sequence[str] = (
         *("Country", "Respondents who answered", "Unweighted share, %"),
         *("Weighted share, %", "95% interval, %", "Design effect", "Effective number"),
     )
@@ -391,6 +447,7 @@ def _headline(material: Material, plan: Mapping[str, Any]) -> Section:
         differences = compare(share)
         material.note(differences)
         found = differences.to_frame().dropna(subset="estimate")
+        rows_by_pair: Any = found.iterrows()
         details = {
             "n_pairs": len(found),
             "n_found": int((found["p_value"] < 0.05).sum()),
@@ -402,7 +459,7 @@ def _headline(material: Material, plan: Mapping[str, Any]) -> Section:
                 interval(row, signed=True),
                 p_value(row["p_value"]),
             ]
-            for (group, reference), row in found.iterrows()
+            for (group, reference), row in rows_by_pair
         ]
         head = ("Countries", "Difference, points", "95% interval, points", "p (Holm)")
         tables.append(Table("Differences between countries", head, rows))
@@ -431,7 +488,11 @@ def _distribution(material: Material, variable: str) -> Section:
     shares.index = [material.label(variable, value) for value in shares.index]
     categories = list(shares.index)
     sizes = answers.n_respondents.groupby(level=0).first()
-    head = ("Country", "Respondents who answered", *(f"{label}, %" for label in categories))
+    head = (
+        "Country",
+        "Respondents who answered",
+        *(f"{label}, %" for label in categories),
+    )
     rows = material.rows(
         shown,
         len(head),
@@ -499,7 +560,9 @@ def _sensitive(material: Material, plan: Mapping[str, Any]) -> Section:
 
     def checks(code: str) -> list[str]:
         smallest, p = _smallest_type(material.design, count, long_list, n_items, code)
-        at_floor, at_ceiling = _extremes(material.design, count, long_list, n_items, code)
+        at_floor, at_ceiling = _extremes(
+            material.design, count, long_list, n_items, code
+        )
         return [percent(smallest), p_value(p), percent(at_floor), percent(at_ceiling)]
 
     tables = [
@@ -545,7 +608,12 @@ def _sensitive(material: Material, plan: Mapping[str, Any]) -> Section:
 
 def _list_length(frame: pd.DataFrame, count: str) -> int:
     """Items of the short list: one fewer than were put in order for everybody."""
-    return int(frame[f"{count}_order"].str.split().str.len().max()) - 1
+    return (
+        int(
+            frame[f"{count}_order"].dropna().map(lambda order: len(order.split())).max()
+        )
+        - 1
+    )
 
 
 def _smallest_type(
@@ -558,23 +626,28 @@ def _smallest_type(
     the most negative one, Bonferroni-adjusted (Blair and Imai 2012,
     doi:10.1093/pan/mpr048, section 3.1).
     """
-    counts = pd.CategoricalDtype(range(n_items + 2))
+    counts = pd.CategoricalDtype(list(range(n_items + 2)))
     frame = design.frame.assign(number=design.frame[count].astype(counts))
     where = frame["country"] == country
-    shares = proportion(replace(design, frame=frame), "number", by=long_list, where=where)
+    shares = proportion(
+        replace(design, frame=frame), "number", by=long_list, where=where
+    )
     up_to = np.tri(n_items + 1, n_items + 2)
     below = np.tri(n_items + 1, n_items + 2, -1)
     types = np.block([[up_to, -up_to], [-below, up_to]])
     values = types @ shares.values.to_numpy()
     variances = np.diag(types @ shares.covariance.to_numpy() @ types.T)
-    z = values / np.sqrt(np.maximum(variances, np.finfo(float).tiny))
+    std_errors = np.sqrt(np.maximum(variances, 0))
+    z = np.divide(
+        values, std_errors, where=std_errors > 1e-9, out=np.zeros(len(values))
+    )
     return float(values.min()), float(min(1, len(z) * stats.norm.cdf(z.min())))
 
 
 def _extremes(
     design: SurveyDesign, count: str, long_list: str, n_items: int, country: str
 ) -> tuple[float, float]:
-    """Shares of the short list who count none and all: they cannot hide behind others."""
+    """Shares of the short list who count none and all: they cannot hide."""
     frame = design.frame.assign(
         none=design.frame[count].eq(0), all=design.frame[count].eq(n_items)
     )
@@ -669,7 +742,7 @@ def _weighting(material: Material, population: pd.DataFrame) -> Section:
     def cells(code: str) -> list[str]:
         own = report.margins.loc[code]
         miss = own["before"] - own["target"]
-        furthest = miss.abs().idxmax()
+        furthest: Any = miss.abs().idxmax()
         weights = frame.loc[frame["country"] == code, "calibrated_weight"]
         relative = weights / weights.mean()
         effect = float((relative**2).mean())
@@ -685,7 +758,7 @@ def _weighting(material: Material, population: pd.DataFrame) -> Section:
             _number(len(weights) / effect, 0),
         ]
 
-    head = (
+    head: Sequence[str] = (
         *("Country", "Respondents", "Lacking a margin"),
         *("Furthest off before, points", "Furthest off after, points"),
         *("Weights, relative to their mean", "Kish design effect", "Effective number"),
@@ -769,7 +842,9 @@ def _wording(material: Material, variable: str) -> dict[str, Any]:
         "title": material.title(variable),
         "variable": variable,
         # Texts are CommonMark; only emphasis occurs within a question.
-        "text": re.sub(r"\*+([^*]+)\*+", r"\1", described.get("description") or described["title"]),
+        "text": re.sub(
+            r"\*+([^*]+)\*+", r"\1", described.get("description") or described["title"]
+        ),
         "answers": [
             category["label"]
             for category in described.get("categories") or ()

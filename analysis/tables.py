@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 THRESHOLD = 10
 """Nothing is said about fewer respondents than that."""
@@ -41,7 +41,7 @@ def percent(share: float) -> str:
     >>> percent(0.4567), percent(-0.02)
     ('45.7', '−2.0')
     """
-    return f"{100 * share:.1f}".replace("-", "−")
+    return f"{round(100 * share, 1) + 0.0:.1f}".replace("-", "−")
 
 
 def points(difference: float) -> str:
@@ -55,7 +55,7 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}".replace("-", "−")
 
 
-def interval(limits: pd.Series, *, signed: bool = False) -> str:
+def interval(limits: Any, *, signed: bool = False) -> str:
     """Both limits of a share, or of a difference."""
     written = points if signed else percent
     return f"{written(limits['conf_low'])} to {written(limits['conf_high'])}"

@@ -140,7 +140,9 @@ def covariance(influence: Sequence[Influence], sample: Sample) -> Floats:
         strata = sample.strata[start : start + step]
         totals = _totals(parts, sample.clusters - start, len(strata))
         deviations = (totals - means[strata]) * spread[strata, None]
-        result += deviations.T @ deviations
+        moved = np.flatnonzero(deviations.any(axis=0))
+        deviations = deviations[:, moved]
+        result[np.ix_(moved, moved)] += deviations.T @ deviations
     return result
 
 
@@ -149,7 +151,8 @@ def _totals(parts: Sequence[Influence], units: Codes, n_units: int) -> Floats:
     total = np.zeros((n_units, parts[0].coefficients.shape[1]))
     for codes, values, coefficients in parts:
         table = _crossed(units, codes, values, (n_units, len(coefficients)))
-        total += table @ coefficients
+        present = table.any(axis=0)
+        total += table[:, present] @ coefficients[present]
     return total
 
 

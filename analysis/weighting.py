@@ -12,7 +12,7 @@ from analysis.errors import NotConverged, UnknownColumn, WeightingError, first_f
 from analysis.results import Weighting
 from analysis.variance import Calibration, Codes, Floats, sums
 
-NOT_MARGINS = ("population", "source", "year", "note")
+NOT_MARGINS = ("population", "source", "year", "status", "note")
 """Columns of a margins table that never name a variable."""
 
 NO_ANSWER = "(no answer)"
@@ -62,7 +62,7 @@ def rake(
         ``population``, a count above zero. A row fills the variables of its own
         margin and leaves the others empty; rows that fill the same variables form
         one margin (``age_group`` with ``gender``; ``education``). Columns that the
-        design does not have are ignored, as are source, year and note.
+        design does not have are ignored, as are source, year, status and note.
     by : str, optional
         Column whose groups are fitted separately; None fits all respondents at once.
     missing : {"fail", "keep"}
@@ -128,7 +128,11 @@ def poststratify(
     by : str, optional
         Column whose groups are fitted separately.
 
-    Returns, errors and weights as for :func:`rake`.
+    Returns
+    -------
+    SurveyDesign
+        With the weights in the column ``calibrated_weight``; errors as for
+        :func:`rake`.
 
     References
     ----------
@@ -305,8 +309,8 @@ def _read_margin(
         raise WeightingError(
             f"margin {name!r}: {len(without_target)} cells have respondents but no "
             f"target ({first_few(without_target)}), {len(without_people)} have a "
-            f"target but no respondents ({first_few(without_people)}); add the targets, "
-            "or merge those categories in the margins and in the data"
+            f"target but no respondents ({first_few(without_people)}); add the "
+            "targets, or merge those categories in the margins and in the data"
         )
     weights = sums(codes, design.sample.weights, len(cells))
     whole = sums(group_of, weights, len(groups.labels))

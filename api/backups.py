@@ -78,9 +78,12 @@ def restore(engine: Engine, path: Path) -> int:
     """
     tables = {table.name: table for table in _tables()}
     n_rows = 0
-    with gzip.open(path, "rt", encoding="utf-8") as lines, writing(engine) as connection:
+    with (
+        gzip.open(path, "rt", encoding="utf-8") as lines,
+        writing(engine) as connection,
+    ):
         entries = _read_lines(lines, path)
-        header = next(entries, {})
+        header: Any = next(entries, {})
         if header != {"revision": (revision := revision_of(connection))}:
             raise BackupUnreadable(
                 f"{path.name} is not a backup of tables of revision {revision}; restore"

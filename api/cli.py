@@ -12,9 +12,9 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 from sqlalchemy import Engine
-from surveys import AuthoringError, SurveyError, load
 
 from analysis import AnalysisError
+from surveys import AuthoringError, SurveyError, load
 
 from . import comparing, demo, fieldwork, robots, tickets
 from .backups import backup as write_backup
@@ -94,8 +94,10 @@ def play_demo(
     ] = True,
     respondents: Annotated[
         int, typer.Option(min=50, max=100_000, help="How many, over five countries.")
-    ] = 1000,
-    seed: Annotated[int, typer.Option(help="The same seed invents the same people.")] = 1,
+    ] = 500,
+    seed: Annotated[
+        int, typer.Option(help="The same seed invents the same people.")
+    ] = 1,
 ) -> None:
     """Play the shipped survey with synthetic respondents, up to the report."""
     with errors_in_words():
@@ -165,7 +167,9 @@ def check(
 
 
 @survey_app.command()
-def publish(folder: Annotated[Path, typer.Argument(help="The survey's folder.")]) -> None:
+def publish(
+    folder: Annotated[Path, typer.Argument(help="The survey's folder.")],
+) -> None:
     """Store a survey's files so that it can be opened."""
     with database() as engine:
         survey = load(folder)
@@ -313,7 +317,9 @@ def release(
 def compare(
     data: Annotated[
         Path,
-        typer.Argument(help="A release folder or a file: csv, parquet, sav, zsav, dta."),
+        typer.Argument(
+            help="A release folder or a file: csv, parquet, sav, zsav, dta."
+        ),
     ],
     outcome: Annotated[str, typer.Option(help="The variable to compare.")],
     by: Annotated[str, typer.Option(help="The variable whose groups are compared.")],
@@ -328,7 +334,9 @@ def compare(
     strata: Annotated[
         list[str] | None, typer.Option(help="A column of strata; may be repeated.")
     ] = None,
-    clusters: Annotated[str | None, typer.Option(help="The column of clusters.")] = None,
+    clusters: Annotated[
+        str | None, typer.Option(help="The column of clusters.")
+    ] = None,
     margins: Annotated[
         Path | None, typer.Option(help="Population margins to rake to, a CSV file.")
     ] = None,

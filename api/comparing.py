@@ -1,13 +1,11 @@
 """From a release or a data file to a comparison: what `parallax compare` does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from surveys import read_release
-from surveys.datafiles import read_data
 
 from analysis import (
     Comparison,
@@ -20,7 +18,9 @@ from analysis import (
 )
 from analysis import share_of as indicator
 from analysis.errors import WeightingError
-from analysis.report import build_report, fit_weights
+from analysis.report import build_comparison, build_report, fit_weights
+from surveys import read_release
+from surveys.datafiles import read_data
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,12 @@ class DataComparison:
             self.comparison.summary(self.level),
         ]
         return "\n\n".join(part for part in parts if part)
+
+    def to_html(self) -> str:
+        """One self-contained page with a chart."""
+        return build_comparison(
+            self.source, self.estimate, self.comparison, synthetic=self.synthetic
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
@@ -97,8 +103,12 @@ def compare_data(
         if problem:
             raise WeightingError(problem)
     column = design.column(outcome)
-    estimator = mean if pd.api.types.is_numeric_dtype(column) or share_of else proportion
-    estimate = estimator(design, outcome, by=by)
+    if share_of:
+        estimate = replace(mean(design, outcome, by=by), interval="logit")
+    elif pd.api.types.is_numeric_dtype(column):
+        estimate = mean(design, outcome, by=by)
+    else:
+        estimate = proportion(design, outcome, by=by)
     comparison = compare(estimate, reference=reference, adjust=adjust, level=level)
     return DataComparison(
         data.name, estimate, comparison, design.weighting, level, synthetic

@@ -127,8 +127,8 @@ def write_consent(study: Study, language: Language, until: date) -> Consent:
             text("Where your answers go"),
             study.data_location,
             text(
-                "We delete the individual answers at the latest {months} months after the"
-                " survey has ended.",
+                "We delete the individual answers at the latest {months} months after"
+                " the survey has ended.",
                 months=study.retention_months,
             ),
         ),

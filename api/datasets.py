@@ -73,7 +73,7 @@ def release(
         )
     frame = responses_to_frame(survey, kept)
     quasi_identifiers = list(survey.study.quasi_identifiers)
-    suppressed = {variable: 0 for variable in quasi_identifiers}
+    suppressed = dict.fromkeys(quasi_identifiers, 0)
     if wanted.k > 1:
         frame, counts = suppress(frame, quasi_identifiers, wanted.k)
         suppressed = {str(variable): int(count) for variable, count in counts.items()}
@@ -81,7 +81,7 @@ def release(
         variable: diversity(frame, quasi_identifiers, variable)
         for variable in survey.study.sensitive
     }
-    poor = [variable for variable, l in diversities.items() if l < wanted.l]
+    poor = [name for name, found in diversities.items() if found < wanted.l]
     if poor:
         raise ReleaseRefused(
             f"profile {profile} needs l >= {wanted.l}, but in some groups all gave the "

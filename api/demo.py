@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
+
 from surveys import Survey, load
 
 from . import fieldwork

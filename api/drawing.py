@@ -24,8 +24,8 @@ PROBLEMS = {
     " tick either this one or the others.",
     "rank_twice": "You gave the same place twice. Please give each place only once.",
     "rank_gap": "You left out a place. Please use the places in order: 1, 2, 3 …",
-    "control_characters": "This text has characters that cannot be stored. Please type it"
-    " again.",
+    "control_characters": "This text has characters that cannot be stored. Please type"
+    " it again.",
     "constraint": "{text}",
 }
 """What a respondent reads for each code of `surveys.answers.Problem`."""

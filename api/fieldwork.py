@@ -18,8 +18,8 @@ from sqlalchemy import (
     update,
 )
 from sqlmodel import col
-from surveys.loading import load_files
 
+from surveys.loading import load_files
 from surveys.survey import Survey
 
 from .database import writing
@@ -260,7 +260,9 @@ def progress(engine: Engine, name: str) -> Progress:
         pages = connection.execute(by_page).all()
     return {
         "state": state,
-        "responses": dict(sorted((country or "", count) for country, count, _ in counts)),
+        "responses": dict(
+            sorted((country or "", count) for country, count, _ in counts)
+        ),
         "waiting": sum(int(waits) for *_, waits in counts),
         "pages": {page: int(shown) for page, shown in pages},
     }

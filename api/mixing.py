@@ -13,7 +13,7 @@ from operator import itemgetter
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 from sqlmodel import col
 
-from .database import writing
+from .database import LOCK_SECONDS, writing
 from .models import Inbox, Response, Spent
 
 BATCH = 20
@@ -99,6 +99,13 @@ def _rewrite(connection: Connection, table: str, key: str) -> None:
 
 
 def _empty_wal(engine: Engine) -> None:
-    """Move the write-ahead log into the database file and empty it."""
+    """Move the write-ahead log into the database file and empty it.
+
+    It holds earlier states of the tables. A long reader keeps it until the next mix:
+    recording does not wait for it.
+    """
     with closing(engine.raw_connection()) as connection:
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout=200")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor.execute(f"PRAGMA busy_timeout={LOCK_SECONDS * 1000}")

@@ -235,7 +235,9 @@ def walk(
         seen.offered.update((control.name, value) for value in options)
         if generator.random() < 0.05:
             return []
-        rarest = min(options, key=lambda v: (seen.taken[control.name, v], generator.random()))
+        rarest = min(
+            options, key=lambda v: (seen.taken[control.name, v], generator.random())
+        )
         seen.taken[control.name, rarest] += 1
         return [rarest]
 

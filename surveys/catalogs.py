@@ -34,7 +34,7 @@ def read_catalog(file: str, text: str) -> tuple[Catalog, list[Mistake]]:
     >>> translate(catalog, "age.label", "Age")
     ('Alter', '')
     >>> translate(catalog, "age.label", "Your age")
-    ('Your age', 'the English text has changed; translate it again')
+    ('Your age', 'is of another English text; translate it again')
     """
     unreadable = find_unreadable(file, text)
     if unreadable:
@@ -70,7 +70,7 @@ def translate(catalog: Catalog, context: str, english: str) -> tuple[str, str]:
     found = catalog.get(context, [])
     same = [message for message in found if _stripped(message.id) == english]
     if not same:
-        stale = "the English text has changed; translate it again"
+        stale = "is of another English text; translate it again"
         return english, stale if found else "is missing; add it"
     translation = _stripped(same[0].string)
     if not translation:

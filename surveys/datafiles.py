@@ -32,7 +32,7 @@ READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 
 
 def read_data(path: str | Path) -> pd.DataFrame:
-    """Read a CSV, Parquet, SPSS or Stata file.
+    r"""Read a CSV, Parquet, SPSS or Stata file.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def read_data(path: str | Path) -> pd.DataFrame:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "votes.csv"
-    ...     _ = path.write_text("country,vote\\nNO,1\\nSE,0\\n")
+    ...     _ = path.write_text("country,vote\nNO,1\nSE,0\n")
     ...     read_data(path)
       country  vote
     0      NO     1

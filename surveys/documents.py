@@ -106,7 +106,7 @@ def read_document(
         for detail in reversed(details):
             _remove(tree, detail["loc"])
         return model.model_validate(tree), mistakes
-    except (LookupError, TypeError, ValidationError):
+    except (LookupError, TypeError, ValueError):
         return None, mistakes
 
 

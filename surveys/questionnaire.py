@@ -17,7 +17,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from .expressions import Answer, Expression, compile_expression
+from .expressions import Answer as Answer
+from .expressions import Expression, compile_expression
 
 Answers = Mapping[str, Answer]
 """Answers by variable. Absent: not asked. None: asked and not answered."""

@@ -130,7 +130,8 @@ def write_release(
         raise ReleaseError(f"the package does not say {', '.join(lacking)}; add it")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ReleaseError(
-            f"{folder} is not an empty folder; a release never changes: choose a new one"
+            f"{folder} is not an empty folder; a release never changes: choose"
+            " a new one"
         )
     _check_columns(responses, variables)
     responses = responses.sort_values("response_id", ignore_index=True)
@@ -266,7 +267,9 @@ def _data_package(
                 "name": "responses",
                 "path": RESPONSES,
                 "format": "parquet",
-                "schema": {"fields": [_write_field(variable) for variable in variables]},
+                "schema": {
+                    "fields": [_write_field(variable) for variable in variables]
+                },
             },
             {
                 "name": "population",
@@ -316,8 +319,9 @@ def _describe(facts: Mapping[str, Any], variables: Sequence[Variable]) -> str:
     codes = "\n".join(f"- `{code}`: {text}" for code, text in MISSING_CODES.items())
     return f"""# {facts["title"]}
 
-{synthetic}{facts["n_responses"]} responses, {weeks}, profile {facts["profile"]}. Release \
-of the survey `{facts["survey"]}`, questionnaire version {facts["questionnaire_version"]}.
+{synthetic}{facts["n_responses"]} responses, {weeks}, profile {facts["profile"]}.
+Release of the survey `{facts["survey"]}`, questionnaire version
+{facts["questionnaire_version"]}.
 
 - `{RESPONSES}`: one row per response in random order, {len(variables)} columns of text
 - `{POPULATION}`: what the weights are fitted to, with sources

@@ -6,13 +6,23 @@ import pytest
 from analysis import SurveyDesign
 
 DATA = Path(__file__).parent / "data"
-APPROVAL = ["strongly approve", "approve", "neither", "disapprove", "strongly disapprove"]
+APPROVAL = [
+    "strongly approve",
+    "approve",
+    "neither",
+    "disapprove",
+    "strongly disapprove",
+]
 
 
 @pytest.fixture
 def survey():
     frame = pd.read_csv(DATA / "survey.csv")
-    return frame.assign(approval=pd.Categorical(frame["approval"], APPROVAL))
+    return frame.assign(
+        approval=pd.Categorical(frame["approval"], APPROVAL),
+        # One cluster as a stratum of its own.
+        apart=frame["stratum"].where(frame["cluster"] != "CN-1-1", "apart"),
+    )
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ DESIGNS = {
         "clusters": "cluster",
         "population_sizes": "n_psu",
     },
+    "single": {"strata": "apart", "clusters": "cluster", "single_cluster": "adjust"},
     "clusters": {"clusters": "cluster"},
     "strata": {"strata": "country"},
     "simple": {"weights": None},

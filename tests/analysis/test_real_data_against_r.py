@@ -44,9 +44,7 @@ def test_norwegian_regions(norway):
 
 
 def test_norwegian_vote_by_gender(norway):
-    check(
-        proportion(norway, "eu_vote", by="female"), REFERENCE["vote_by_gender"]
-    )
+    check(proportion(norway, "eu_vote", by="female"), REFERENCE["vote_by_gender"])
     vote = proportion(norway, "eu_vote", interval="korn-graubard")
     assert_allclose(vote.conf_int().loc["Join EU"], REFERENCE["join"], rtol=RTOL)
 

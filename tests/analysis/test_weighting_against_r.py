@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from analysis import SurveyDesign, mean, poststratify, proportion, rake, total
+from analysis import mean, poststratify, proportion, rake, total
 
 REFERENCE = json.loads(
     (Path(__file__).parent / "references" / "weighting.json").read_text()

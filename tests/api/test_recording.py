@@ -171,7 +171,10 @@ def test_a_failing_job_is_undone_alone_and_tells_its_caller(
 
     async def run() -> list[Any]:
         return await asyncio.gather(
-            *(recorder.write(lambda c, p=page: job(c, p)) for page in ("a", "bad", "b")),
+            *(
+                recorder.write(lambda c, p=page: job(c, p))
+                for page in ("a", "bad", "b")
+            ),
             return_exceptions=True,
         )
 
@@ -214,7 +217,6 @@ def test_twenty_responses_are_mixed_without_being_asked_for(
 
 def test_a_failing_mix_stops_no_recording(
     recorder: Recorder,
-    fielded: Engine,
     submission: Make,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -356,7 +358,7 @@ def test_when_the_writer_dies_nobody_waits_for_ever(
 
 
 def test_somebody_who_left_costs_the_others_nothing(
-    recorder: Recorder, fielded: Engine, submission: Make
+    recorder: Recorder, submission: Make
 ) -> None:
     async def leave() -> None:
         await asyncio.wait_for(record_response(recorder, submission()), 0.05)

@@ -59,7 +59,7 @@ def holes(text):
 
 
 def test_the_frame_speaks_the_languages_of_the_shipped_survey():
-    assert AVAILABLE == ("en", *LANGUAGES)
+    assert ("en", *LANGUAGES) == AVAILABLE
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

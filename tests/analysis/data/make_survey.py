@@ -1,7 +1,8 @@
 """Make survey.csv and population.csv: a synthetic survey with a complex design.
 
-Run from anywhere: ``python tests/analysis/data/make_survey.py``. The files are committed,
-so tests and R references read the same numbers whatever numpy draws in later versions.
+Run from anywhere: ``python tests/analysis/data/make_survey.py``. The files are
+committed, so tests and R references read the same numbers whatever numpy draws in
+later versions.
 """
 
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-APPROVAL = ["strongly approve", "approve", "neither", "disapprove", "strongly disapprove"]
+APPROVAL = [
+    "strongly approve",
+    "approve",
+    "neither",
+    "disapprove",
+    "strongly disapprove",
+]
 LEANING = {"CN": 1.2, "DE": -0.8, "GB": -0.3, "US": 0.0}
 
 
@@ -56,12 +63,19 @@ def make_survey(seed: int = 20261124) -> pd.DataFrame:
     extreme = (frame["country"] == "CN") & (frame["approval"] == APPROVAL[-1])
     frame.loc[extreme, "approval"] = APPROVAL[-2]
     frame["trust"] = (5 + 1.5 * score + random.normal(0, 1, n)).clip(0, 10).round(2)
-    frame["aware"] = (random.uniform(size=n) < 0.35 + 0.1 * frame["urban"]).astype(float)
+    frame["aware"] = (random.uniform(size=n) < 0.35 + 0.1 * frame["urban"]).astype(
+        float
+    )
     frame["long_list"] = random.integers(0, 2, n)
     holds = random.uniform(size=n) < 1 / (1 + np.exp(-frame["leaning"] + 0.4))
     frame["items"] = random.binomial(3, 0.4, n) + holds * frame["long_list"]
     frame["direct"] = (holds | (random.uniform(size=n) < 0.15)).astype(float)
-    for column, share in {"approval": 0.06, "trust": 0.04, "aware": 0.05, "items": 0.03}.items():
+    for column, share in {
+        "approval": 0.06,
+        "trust": 0.04,
+        "aware": 0.05,
+        "items": 0.03,
+    }.items():
         frame.loc[random.uniform(size=n) < share, column] = np.nan
     frame.loc[frame["long_list"] == 1, "direct"] = np.nan
     frame["education_asked"] = frame["education"].mask(random.uniform(size=n) < 0.05)
@@ -82,7 +96,9 @@ def make_population(frame: pd.DataFrame, seed: int = 8) -> pd.DataFrame:
         tables.append((shares * size).round(-3).rename("population").reset_index())
     columns = ["country", "age_group", "gender", "education", "population"]
     margins = pd.concat(tables)[columns]
-    return margins.assign(population=margins["population"].astype(int), source="invented")
+    return margins.assign(
+        population=margins["population"].astype(int), source="invented"
+    )
 
 
 if __name__ == "__main__":

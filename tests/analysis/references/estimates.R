@@ -7,12 +7,17 @@ d$urban <- d$urban == "True"
 d$approval <- factor(d$approval, c("strongly approve", "approve", "neither",
                                    "disapprove", "strongly disapprove"))
 
+# A stratum with one cluster.
+d$apart <- ifelse(d$cluster == "CN-1-1", "apart", d$stratum)
+options(survey.lonely.psu = "adjust")
+
 designs <- list(
   complex = svydesign(~cluster, strata = ~stratum, weights = ~design_weight, data = d),
   nested = svydesign(~psu, strata = ~stratum, weights = ~design_weight, data = d,
                      nest = TRUE),
   finite = svydesign(~cluster, strata = ~stratum, weights = ~design_weight, fpc = ~n_psu,
                      data = d),
+  single = svydesign(~cluster, strata = ~apart, weights = ~design_weight, data = d),
   clusters = svydesign(~cluster, weights = ~design_weight, data = d),
   strata = svydesign(~1, strata = ~country, weights = ~design_weight, data = d),
   simple = svydesign(~1, weights = ~1, data = d)
