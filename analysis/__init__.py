@@ -9,13 +9,15 @@ from analysis.results import Comparison, Estimate, Weighting
 from analysis.sensitive import list_experiment, sensitivity_bias
 from analysis.weighting import poststratify, rake, scale_to_population
 
-__all__ = [  # noqa: RUF022 - in the order of a dictionary
+__all__ = [
     "AnalysisError",
+    "Comparison",
+    "Estimate",
+    "SurveyDesign",
+    "Weighting",
     "anonymity",
     "compare",
-    "Comparison",
     "diversity",
-    "Estimate",
     "list_experiment",
     "mean",
     "poststratify",
@@ -25,7 +27,5 @@ __all__ = [  # noqa: RUF022 - in the order of a dictionary
     "sensitivity_bias",
     "share_of",
     "suppress",
-    "SurveyDesign",
     "total",
-    "Weighting",
 ]

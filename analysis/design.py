@@ -215,6 +215,9 @@ class SurveyDesign:
         stratum_of = np.empty(n_clusters, dtype=np.intp)
         stratum_of[clusters] = strata
         self._check_nesting(clusters, strata, stratum_of)
+        # Numbered by stratum, clusters that lie together move few of the estimates.
+        order = np.argsort(stratum_of, kind="stable")
+        clusters, stratum_of = np.argsort(order)[clusters], stratum_of[order]
         n_h = sums(stratum_of, None, int(strata.max()) + 1)
         fractions = self._fractions(strata, n_h)
         self._check_single_clusters(strata, n_h, fractions)

@@ -143,24 +143,6 @@ def suppress(
     return protected, n_suppressed
 
 
-def hide_small_cells(table: pd.DataFrame, threshold: int = 10) -> pd.DataFrame:
-    """Empty the rows of a result's frame that rest on fewer than ``threshold`` people.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"estimate": [0.4, 0.9], "n_respondents": [800, 3]})
-    >>> hide_small_cells(table)["note"].tolist()
-    ['', 'suppressed: fewer than 10 respondents']
-    """
-    small = table["n_respondents"] < threshold
-    numbers = table.select_dtypes("number").columns
-    hidden = table.assign(**{name: table[name].mask(small) for name in numbers})
-    notes = table.get("note", pd.Series("", index=table.index))
-    return hidden.assign(
-        note=notes.mask(small, f"suppressed: fewer than {threshold} respondents")
-    )
-
-
 def _to_blank(
     frame: pd.DataFrame, blanked: list[str], others: list[str], k: int
 ) -> npt.NDArray[np.bool_]:

@@ -287,7 +287,7 @@ def _read_material(
     ]
     if plan.get("arm_effect"):
         needed.append(plan["arm_effect"]["experiment"])
-    unknown = [name for name in needed if name not in frame]
+    unknown = [name for name in dict.fromkeys(needed) if name not in frame]
     if unknown:
         raise UnknownColumn(
             f"the report needs {len(unknown)} variables that the release does not have "
@@ -831,7 +831,7 @@ def _missing(
 
     head = ("Country", "Respondents", "Answered", *codes.values())
     rows = material.rows(material.countries, len(head), cells)
-    return Table(material.title(variable), head, rows)
+    return Table(f"{material.title(variable)}: who answered", head, rows)
 
 
 def _wording(material: Material, variable: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def points(difference: float) -> str:
 def interval(limits: Any, *, signed: bool = False) -> str:
     """Both limits of a share, or of a difference."""
     written = points if signed else percent
-    return f"{written(limits['conf_low'])} to {written(limits['conf_high'])}"
+    return f"{written(limits['conf_low'])}\u00a0to\u00a0{written(limits['conf_high'])}"
 
 
 def p_value(p: float) -> str:

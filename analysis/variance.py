@@ -107,7 +107,8 @@ class Sample:
 
 def sums(codes: Codes, values: Floats | None, n_codes: int) -> Floats:
     """Sum of the values (or number of rows) by code."""
-    return np.bincount(codes, weights=values, minlength=n_codes).astype(float)
+    totals = np.bincount(codes, weights=values, minlength=n_codes)
+    return totals.astype(float, copy=False)
 
 
 def covariance(influence: Sequence[Influence], sample: Sample) -> Floats:

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any, Literal
 
 import numpy as np
@@ -88,11 +89,16 @@ def rake(
     NotConverged
         Naming the group and the margin that is furthest off.
 
+    Notes
+    -----
+    Variances use the residuals of an unweighted regression on the margins, as R's
+    ``rake`` does. R's ``calibrate(calfun = "raking")`` gives the same weights and,
+    where design weights differ, slightly other standard errors.
+
     References
     ----------
     Deming and Stephan (1940), doi:10.1214/aoms/1177731829; variance: Deville and
-    Särndal (1992), doi:10.1080/01621459.1992.10475217.
-    R: ``survey::calibrate(calfun = "raking")``; ``survey::rake`` has the same weights.
+    Särndal (1992), doi:10.1080/01621459.1992.10475217. R: ``survey::rake``.
 
     Examples
     --------
@@ -110,9 +116,10 @@ def rake(
     """
     groups = _whole_groups(design, by)
     fitted = read_margins(design, margins, groups, missing)
-    raked = _fit(design, groups, fitted, "raked", tolerance, max_iterations)
     everyone_once = np.ones(design.n_respondents)
-    return _remember(raked, fitted, everyone_once)
+    return _fit(
+        design, groups, fitted, "raked", everyone_once, tolerance, max_iterations
+    )
 
 
 def poststratify(
@@ -153,8 +160,8 @@ def poststratify(
             f"population has {len(fitted)} margins "
             f"({first_few(margin.name for margin in fitted)}); rake() fits several"
         )
-    fit = _fit(design, groups, fitted, "poststratified", 1e-12, 1)
-    return _remember(fit, fitted, design.sample.weights)
+    w = design.sample.weights
+    return _fit(design, groups, fitted, "poststratified", w, 1e-12, 1)
 
 
 def scale_to_population(
@@ -258,7 +265,7 @@ def _split_margins(
         ]
         filled = table[variables].notna().to_numpy()
         for pattern in np.unique(filled, axis=0)[::-1]:
-            names = tuple(np.array(variables, dtype=object)[pattern])
+            names = tuple(str(name) for name in compress(variables, pattern))
             split.setdefault(names, []).append(table[(filled == pattern).all(axis=1)])
     return {names: pd.concat(rows) for names, rows in split.items()}
 
@@ -358,10 +365,11 @@ def _fit(
     groups: Groups,
     margins: list[Margin],
     verb: str,
+    regression_weights: Floats,
     tolerance: float,
     max_iterations: int,
 ) -> SurveyDesign:
-    """Rake, and remember what was done."""
+    """Rake, and remember what was done and what the variance needs."""
     if design.calibration:
         raise WeightingError(
             f"the weights {design.weights!r} are already fitted to margins; give all "
@@ -400,15 +408,10 @@ def _fit(
         frame=design.frame.assign(calibrated_weight=new),
         weights="calibrated_weight",
         weighting=report,
+        calibration=Calibration(
+            tuple(margin.codes for margin in margins), regression_weights
+        ),
     )
-
-
-def _remember(
-    design: SurveyDesign, margins: list[Margin], weights: Floats
-) -> SurveyDesign:
-    """Note the margins, for the variance."""
-    cells = tuple(margin.codes for margin in margins)
-    return replace(design, calibration=Calibration(cells, weights))
 
 
 def _factors(

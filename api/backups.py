@@ -98,6 +98,8 @@ def restore(engine: Engine, path: Path) -> int:
             if isinstance(entry, dict):
                 break
             name, row = entry
+            if name not in tables:
+                raise BackupUnreadable(f"{path.name} has an unknown table")
             if chunk and (name != current or len(chunk) == CHUNK):
                 connection.execute(insert(tables[current]), chunk)
                 chunk = []
@@ -106,7 +108,7 @@ def restore(engine: Engine, path: Path) -> int:
             n_rows += 1
         else:
             entry = {}
-        if entry != {"rows": n_rows}:
+        if entry != {"rows": n_rows} or list(entries):  # checks the sum of the file
             raise BackupUnreadable(f"{path.name} is cut off after {n_rows} rows")
         if chunk:
             connection.execute(insert(tables[current]), chunk)

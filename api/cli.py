@@ -93,7 +93,7 @@ def play_demo(
         bool, typer.Option("--serve/--no-serve", help="Keep the service running.")
     ] = True,
     respondents: Annotated[
-        int, typer.Option(min=50, max=100_000, help="How many, over five countries.")
+        int, typer.Option(min=150, max=100_000, help="How many, over five countries.")
     ] = 500,
     seed: Annotated[
         int, typer.Option(help="The same seed invents the same people.")

@@ -64,9 +64,10 @@ async def read_form(request: Request) -> Form:
         raise FormTypeUnknown("the body is not a URL-encoded form")
     if not _is_from_here(request):
         raise FormFromElsewhere("the form is on a page of another site")
+    body = await request.body()
     try:
         pairs = parse_qsl(
-            (await request.body()).decode("ascii"),
+            body.decode("ascii"),
             keep_blank_values=True,
             strict_parsing=True,
             errors="strict",

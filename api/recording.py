@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -26,14 +27,14 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.exc import (
-    DataError,
-    IntegrityError,
+    DBAPIError,
     InterfaceError,
     InternalError,
     OperationalError,
 )
 from sqlmodel import col
 
+from . import drafts
 from .database import savepoint, writing
 from .errors import QueueFull, RecordingUnavailable, RowRefused
 from .mixing import mix_full
@@ -48,6 +49,9 @@ _Job = tuple[Callable[[Connection], Any], Future[Any]]
 
 MIXING_SHARE = 0.05
 """The writer spends at most this share of its time on mixing."""
+
+PURGE_SECONDS = 3600.0
+"""How often drafts that are no longer usable are deleted, from the start on."""
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +109,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._accepting = False
         self._mix_after = 0.0
+        self._purge_after = 0.0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -147,7 +152,7 @@ class Recorder:
             ending = False
             while not ending:
                 entries = self._take()
-                ending = entries[-1] is None
+                ending = None in entries
                 batch = [
                     (job, future)
                     for job, future in filter(None, entries)
@@ -155,6 +160,7 @@ class Recorder:
                 ]
                 self._commit(batch)
                 self._mix(at_once=ending)
+                self._purge()
         finally:
             with self._lock:
                 self._accepting = False
@@ -163,14 +169,19 @@ class Recorder:
             _fail(batch)
 
     def _take(self) -> list[_Job | None]:
-        """Wait for one entry and take the others that are there."""
-        entries = [self._queue.get()]
+        """Take what is there, at least one entry unless it is time to purge."""
+        entries: list[_Job | None] = []
+        with suppress(queue.Empty):
+            patience = max(0.0, self._purge_after - time.monotonic())
+            entries.append(self._queue.get(timeout=patience))
         while len(entries) < self._batch_size and not self._queue.empty():
             entries.append(self._queue.get())
         return entries
 
     def _commit(self, batch: list[_Job]) -> None:
         """Run a batch in one transaction and answer when it is durable."""
+        if not batch:
+            return
         results = []
         try:
             with writing(self._engine) as connection:
@@ -198,16 +209,27 @@ class Recorder:
         ended = time.monotonic()
         self._mix_after = ended + (ended - started) / MIXING_SHARE
 
+    def _purge(self) -> None:
+        """Delete old drafts, once in a while."""
+        if time.monotonic() < self._purge_after:
+            return
+        self._purge_after = time.monotonic() + PURGE_SECONDS
+        try:
+            with writing(self._engine) as connection:
+                drafts.purge(connection)
+        except Exception as error:
+            logger.error("nothing purged: %s", type(error).__name__)
+
 
 def _attempt(connection: Connection, job: Callable[[Connection], Any]) -> Any:
     """Run a job so that its failure undoes nothing but itself."""
     try:
         with savepoint(connection):
             return job(connection)
-    except (IntegrityError, DataError):
-        return RowRefused("the database refused the row: consent or a value is missing")
     except (OperationalError, InterfaceError, InternalError):
         raise  # full disk, lost connection: the whole batch is undone
+    except DBAPIError:  # not passed on: PostgreSQL's details repeat the row
+        return RowRefused("the database refused the row: consent or a value is missing")
     except Exception as error:
         return error
 

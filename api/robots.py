@@ -93,7 +93,10 @@ def read_form(page: str, url: str) -> Form | None:
         kinds[name] = kind
         values = options.setdefault(name, [])
         if element.tag == "select":
-            values += [option.get("value", "") for option in element.iter("option")]
+            values += [
+                option.get("value", option.text or "")
+                for option in element.iter("option")
+            ]
         elif kind in {"radio", "checkbox"}:
             values.append(element.get("value", "on"))
     for element in form.xpath(".//button[@name='action']"):
@@ -226,12 +229,17 @@ def walk(
     """
     generator = generator or random.Random()
     seen = Walk()
+    places: Counter[str] = Counter()
 
     def choose(control: Control) -> Sequence[str]:
         if not control.options:
             number = control.kind in {"number"} or "numeric" in control.kind
             return [str(generator.randint(0, 99))] if number else []
         options = [value for value in control.options if value]
+        if "." in control.name:  # a place in a ranking: places are given in order
+            question = control.name.partition(".")[0]
+            places[question] = places[question] % len(options) + 1
+            return [str(places[question])]
         seen.offered.update((control.name, value) for value in options)
         if generator.random() < 0.05:
             return []

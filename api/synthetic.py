@@ -7,6 +7,7 @@ price, and arms that move opinion.
 """
 
 import random
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -65,10 +66,10 @@ class SyntheticRespondent:
         chance = self.generator.random()
         if control.name == "country":
             return [self.country]
-        if chance < 0.02:
-            return []
         if control.name in self.demography:
             return [self.demography[control.name]]
+        if chance < 0.02:
+            return []
         if control.name == "approval_list":
             return [self._count(len(control.options))]
         if chance < 0.05 and "dont_know" in control.options:
@@ -126,27 +127,24 @@ def synthetic_respondents(
     }
     countries = [country for country in survey.study.countries if country in LEANING]
     respondents = []
-    for number in range(count):
-        country = countries[number % len(countries)]
+    for first, country in enumerate(countries):
+        size = len(range(first, count, len(countries)))
         people = survey.population[survey.population["country"] == country]
-        age_group, gender = _draw(people, ["age_group", "gender"], AGES, generator)
-        (education,) = _draw(people, ["education"], EDUCATION, generator)
-        older = list(AGES).index(age_group) - 1.5
-        attitude = LEANING[country] + 0.15 * older + generator.gauss(0, 0.9)
-        demography = {
-            "age_group": age_group,
-            "gender": gender,
-            "education": education,
-        }
-        respondents.append(
-            SyntheticRespondent(
-                country,
-                demography,
-                attitude,
-                scales,
-                random.Random(generator.getrandbits(64)),
+        ages = _draw(people, ["age_group", "gender"], AGES, size, generator)
+        educations = _draw(people, ["education"], EDUCATION, size, generator)
+        for (age_group, gender), (education,) in zip(ages, educations, strict=True):
+            older = list(AGES).index(age_group) - 1.5
+            attitude = LEANING[country] + 0.15 * older + generator.gauss(0, 0.9)
+            respondents.append(
+                SyntheticRespondent(
+                    country,
+                    {"age_group": age_group, "gender": gender, "education": education},
+                    attitude,
+                    scales,
+                    random.Random(generator.getrandbits(64)),
+                )
             )
-        )
+    generator.shuffle(respondents)
     return respondents
 
 
@@ -154,10 +152,20 @@ def _draw(
     people: pd.DataFrame,
     variables: list[str],
     tilt: Mapping[str, float],
+    size: int,
     generator: random.Random,
-) -> tuple[str, ...]:
-    """Draw a cell of a margin, tilted towards those who answer online surveys."""
+) -> list[tuple[str, ...]]:
+    """Draw cells of a margin, tilted towards those who answer online surveys.
+
+    Systematically, so that no cell of some size is left out.
+    """
     cells = people.dropna(subset=variables)
     weights = cells["population"] * cells[variables[0]].map(tilt)
-    chosen = generator.choices(range(len(cells)), weights=list(weights))[0]
-    return tuple(str(value) for value in cells[variables].iloc[chosen])
+    bounds = (weights.cumsum() / weights.sum()).tolist()
+    start = generator.random()
+    chosen = [
+        tuple(cells[variables].iloc[bisect(bounds, (start + number) / size)])
+        for number in range(size)
+    ]
+    generator.shuffle(chosen)
+    return chosen

@@ -71,6 +71,17 @@ def draw_assignment(
     dict
         By variable, the name that was drawn, or all names in the order drawn with a
         space between them. Every outcome is equally likely, and draws are independent.
+
+    Examples
+    --------
+    >>> arms = [{"name": "told", "label": "A"}, {"name": "untold", "label": "B"}]
+    >>> questionnaire = Questionnaire(
+    ...     title="Tea",
+    ...     experiments=[{"name": "arm", "label": "Arm", "arms": arms}],
+    ...     pages=[{"name": "a", "questions": [{"type": "note", "name": "b"}]}],
+    ... )
+    >>> draw_assignment(questionnaire)["arm"] in {"told", "untold"}
+    True
     """
     return {
         draw.name: " ".join(choose.sample(draw.options, len(draw.options)))

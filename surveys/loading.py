@@ -40,6 +40,11 @@ def load(folder: Path | Traversable) -> Survey:
         Holds ``questionnaire.yaml``, ``study.yaml``, ``population.csv`` and one
         ``<language>.po`` for each language besides English.
 
+    Returns
+    -------
+    Survey
+        In every language, with nothing wrong in any file.
+
     Raises
     ------
     AuthoringError
@@ -78,10 +83,24 @@ def load_files(name: str, files: Mapping[str, str]) -> Survey:
     files
         Texts by file name, as for `load`.
 
+    Returns
+    -------
+    Survey
+        In every language, with nothing wrong in any file.
+
     Raises
     ------
     AuthoringError
         With every mistake in every file: where it is and what to do.
+
+    Examples
+    --------
+    >>> load_files("tea", {"study.yaml": "version: 1", "population.csv": ""})
+    Traceback (most recent call last):
+    ...
+    surveys.errors.AuthoringError: 13 mistakes:
+    questionnaire.yaml: the file is missing; add it
+    ...
     """
     mistakes: list[Mistake] = []
     if not _NAME.fullmatch(name):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from .survey import Survey
 PACKAGE = "datapackage.json"
 RESPONSES, POPULATION = "responses.parquet", "population.csv"
 QUESTIONNAIRE, README = "questionnaire.json", "README.md"
+FILES = (README, POPULATION, QUESTIONNAIRE, RESPONSES)
 
 FACTS_FROM_CALLER = frozenset(
     {"consent_versions", "profile", "k", "l", "suppressed_cells", "synthetic"}
@@ -124,10 +126,35 @@ def write_release(
     ------
     ReleaseError
         When the folder is not empty, or responses and variables do not agree.
+
+    Notes
+    -----
+    An interrupted write leaves no folder of this name.
+
+    Examples
+    --------
+    >>> from importlib.resources import files
+    >>> from tempfile import TemporaryDirectory
+    >>> from surveys import codebook, load, responses_to_frame
+    >>> survey = load(files("surveys") / "definitions" / "social_credit")
+    >>> told = {"consent_versions": [], "profile": "internal", "k": 1, "l": 1}
+    >>> told |= {"suppressed_cells": {}, "synthetic": True}
+    >>> with TemporaryDirectory() as folder:
+    ...     package = write_release(
+    ...         Path(folder) / "release",
+    ...         responses_to_frame(survey, []),
+    ...         codebook(survey),
+    ...         package=facts_of(survey) | told,
+    ...         population=survey.population,
+    ...         questionnaire=survey.to_json(),
+    ...     )
+    >>> package["parallax"]["n_responses"], package["name"]
+    (0, 'social-credit')
     """
     lacking = sorted(FACTS_FROM_CALLER - set(package))
     if lacking:
         raise ReleaseError(f"the package does not say {', '.join(lacking)}; add it")
+    folder = Path(folder).absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ReleaseError(
             f"{folder} is not an empty folder; a release never changes: choose"
@@ -138,7 +165,6 @@ def write_release(
     responses = responses.fillna("suppressed")
     for variable in variables:
         _check_cells(responses[variable.name], variable)
-    folder.mkdir(parents=True, exist_ok=True)
     weeks = responses["week"]
     facts: dict[str, Any] = {
         **package,
@@ -146,18 +172,28 @@ def write_release(
         "n_responses": len(responses),
         "software": f"parallax-survey {version('parallax-survey')}",
     }
-    _write_parquet(folder / RESPONSES, responses, variables)
-    population.to_csv(
-        folder / POPULATION, index=False, lineterminator="\n", float_format="%.15g"
-    )
-    (folder / QUESTIONNAIRE).write_bytes(questionnaire.encode())
-    (folder / README).write_bytes(_describe(facts, variables).encode())
-    files = (README, POPULATION, QUESTIONNAIRE, RESPONSES)
-    facts["files"] = {file: _hash(folder / file) for file in files}
-    content = _data_package(facts, variables, population)
-    text = json.dumps(content, ensure_ascii=False, indent=2)
-    (folder / PACKAGE).write_bytes(f"{text}\n".encode())
-    return content
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # All or nothing: the folder gets its name when everything is in it.
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as unnamed:
+        unfinished = Path(unnamed) / "release"
+        unfinished.mkdir()
+        _write_parquet(unfinished / RESPONSES, responses, variables)
+        population.to_csv(
+            unfinished / POPULATION,
+            index=False,
+            lineterminator="\n",
+            float_format="%.15g",
+        )
+        (unfinished / QUESTIONNAIRE).write_bytes(questionnaire.encode())
+        (unfinished / README).write_bytes(_describe(facts, variables).encode())
+        facts["files"] = {file: _hash(unfinished / file) for file in FILES}
+        content = _data_package(facts, variables, population)
+        text = json.dumps(content, ensure_ascii=False, indent=2)
+        (unfinished / PACKAGE).write_bytes(f"{text}\n".encode())
+        if folder.exists():
+            folder.rmdir()
+        unfinished.rename(folder)
+    return dict(json.loads(text))
 
 
 def read_release(folder: Path) -> Release:
@@ -168,34 +204,48 @@ def read_release(folder: Path) -> Release:
     folder
         What `write_release` wrote.
 
+    Returns
+    -------
+    Release
+        Responses as stored, population, codebook and description.
+
     Raises
     ------
     ReleaseError
         When a file is missing, damaged or not the one that was released.
+
+    Examples
+    --------
+    >>> read_release(Path("releases/nothing"))
+    Traceback (most recent call last):
+    ...
+    surveys.errors.ReleaseError: ...nothing is not a whole release: datapackage.json...
     """
     folder = Path(folder)
     try:
         package: dict[str, Any] = json.loads((folder / PACKAGE).read_bytes())
-        files = package["parallax"]["files"]
-        found = {file: _hash(folder / file) for file in files}
-    except FileNotFoundError as error:
+        released = package["parallax"]["files"]
+        changed = [file for file in FILES if _hash(folder / file) != released[file]]
+        variables = tuple(_read_variable(field) for field in _fields(package))
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ReleaseError(
-            f"{folder} is not a whole release: {Path(error.filename).name} is missing"
+            f"{folder} is not a whole release: {Path(error.filename).name} is missing;"
+            " name the folder that was released"
         ) from error
     except (ValueError, LookupError, TypeError, OSError) as error:
-        raise ReleaseError(f"{folder / PACKAGE} cannot be read as a release") from error
-    changed = sorted(file for file in files if found[file] != files[file])
+        raise ReleaseError(
+            f"{folder / PACKAGE} cannot be read as a release; get the release anew"
+        ) from error
     if changed:
         raise ReleaseError(
-            f"{folder}: {', '.join(changed)} differs from what was released; "
-            "get the release anew"
+            f"{folder}: {', '.join(changed)} differs from what was released;"
+            " get the release anew"
         )
-    return Release(
-        package,
-        pd.read_parquet(folder / RESPONSES),
-        pd.read_csv(folder / POPULATION),
-        tuple(_read_variable(field) for field in _fields(package)),
-    )
+    responses = pd.read_parquet(folder / RESPONSES)
+    _check_columns(responses, variables)
+    # Only what is empty is missing: NA is Namibia.
+    population = pd.read_csv(folder / POPULATION, keep_default_na=False, na_values=[""])
+    return Release(package, responses, population, variables)
 
 
 def _fields(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -214,11 +264,14 @@ def _check_columns(responses: pd.DataFrame, variables: Sequence[Variable]) -> No
 
 
 def _check_cells(column: "pd.Series[str]", variable: Variable) -> None:
-    """Check that a nominal or ordinal column has only codes of the codebook."""
-    if variable.kind not in ("nominal", "ordinal"):
+    """Check that a column holds only codes of the codebook, or numbers."""
+    if variable.kind == "text":
         return
     known = [value.name for value in variable.values]
-    unknown = int((~column.isin([*known, "suppressed"])).sum())
+    fitting = column.isin([*known, "suppressed"])
+    if variable.kind in _TYPES:
+        fitting |= pd.to_numeric(column, errors="coerce").notna()
+    unknown = int((~fitting).sum())
     if unknown:
         raise ReleaseError(
             f"{variable.name}: {unknown} of {len(column)} cells have no code of the"
@@ -259,7 +312,7 @@ def _data_package(
 ) -> dict[str, Any]:
     """Describe the folder as a Frictionless Data Package."""
     return {
-        "profile": "tabular-data-package",
+        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
         "name": facts["survey"].replace("_", "-"),
         "title": facts["title"],
         "resources": [
@@ -291,16 +344,18 @@ def _data_package(
 
 
 def _write_field(variable: Variable) -> dict[str, Any]:
+    number = int if variable.kind in _TYPES else str
     return {
         "name": variable.name,
         "type": _TYPES.get(variable.kind, "string"),
         "title": variable.labels["en"],
         "description": variable.question.get("en", ""),
         "categories": [
-            {"value": value.name, "label": value.labels["en"]}
+            {"value": number(value.name), "label": value.labels["en"]}
             for value in variable.values
             if not value.missing
         ],
+        "categoriesOrdered": variable.kind == "ordinal",
         "missingValues": list(variable.missing_codes),
         "parallax": asdict(variable),
     }

@@ -10,10 +10,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, insert, make_url, text
+from sqlalchemy import Engine, insert, text
 
 from api.database import create_engine_for, migrate, writing
 from api.models import PublishedSurvey
@@ -60,52 +59,27 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql: str) -> str:
-    """The name of a migrated database that others are copied from."""
-    _administer(postgresql, "CREATE DATABASE template")
-    engine = create_engine_for(_settings(postgresql, "template"))
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings whose database is migrated and empty."""
+    settings = Settings(data_dir=tmp_path / "data", secret_key=SECRET)
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql")
+        settings = settings.model_copy(update={"database_url": url})
+    engine = create_engine_for(settings)
+    if request.param == "postgresql":
+        with writing(engine) as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
     migrate(engine)
     engine.dispose()
-    return "template"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """Settings whose database is empty and migrated."""
-    if request.param == "sqlite":
-        settings = Settings(data_dir=tmp_path / "data", secret_key=SECRET)
-        engine = create_engine_for(settings)
-        migrate(engine)
-        engine.dispose()
-        yield settings
-        return
-    template = request.getfixturevalue("postgresql_template")
-    address = request.getfixturevalue("postgresql")
-    name = f"test_{uuid4().hex}"
-    _administer(address, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _settings(address, name)
-    _administer(address, f"DROP DATABASE {name} WITH (FORCE)")
+    return settings
 
 
 @pytest.fixture
 def engine(settings: Settings) -> Iterator[Engine]:
     engine = create_engine_for(settings)
     yield engine
-    engine.dispose()
-
-
-def _settings(address: str, database: str) -> Settings:
-    url = make_url(address).set(database=database)
-    return Settings(
-        database_url=url.render_as_string(hide_password=False), secret_key=SECRET
-    )
-
-
-def _administer(address: str, statement: str) -> None:
-    engine = create_engine_for(_settings(address, "postgres"))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(statement))
     engine.dispose()
 
 

@@ -112,7 +112,9 @@ def test_storage_order_says_nothing_about_arrival(
         arrive(fielded, arriving[start : start + 20])
         mix_full(fielded)
     arrival = {one.submission_hash: n for n, one in enumerate(arriving)}
-    of_spent = [arrival[hash_] for (hash_,) in stored(fielded, "submission_hash", "spent")]
+    of_spent = [
+        arrival[hash_] for (hash_,) in stored(fielded, "submission_hash", "spent")
+    ]
     of_responses = [number_of(body) for (body,) in stored(fielded, "body", "responses")]
     assert sorted(of_spent) == sorted(of_responses) == list(range(200))
     time_of_arrival = range(200)

@@ -156,6 +156,7 @@ def test_without_a_consent_one_row_is_refused_and_the_others_are_stored(
         "recorded",
     ]
     assert bad.submission_hash not in str(outcomes[1])
+    assert outcomes[1].__context__ is None  # which would repeat the row
     assert count(fielded, Inbox) == 2
 
 

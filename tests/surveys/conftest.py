@@ -1,5 +1,8 @@
+from importlib.resources import files
+
 import pytest
-from surveys.loading import load_files
+
+from surveys.loading import load, load_files
 
 STUDY = """
 version: "1"
@@ -46,3 +49,8 @@ def make_survey():
         return load_files("example", files)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    return load(files("surveys") / "definitions" / "social_credit")

@@ -1,0 +1,135 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import AnalysisError, SurveyDesign, mean
+from analysis.errors import DesignError, EstimationError, UnknownColumn
+
+FRAME = pd.DataFrame(
+    {
+        "country": ["CN", "CN", "CN", "DE", "DE", "DE"],
+        "village": [1, 1, 2, 1, 2, 2],
+        "villages": [10, 10, 10, 20, 20, 20],
+        "weight": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0],
+        "trust": [1.0, 2.0, 3.0, 4.0, 5.0, np.nan],
+    }
+)
+NESTED = {"strata": "country", "clusters": "village", "nest": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "error", "message"),
+    [
+        (
+            {},
+            {"weights": "wieght"},
+            UnknownColumn,
+            "the frame has no column 'wieght'; it has country, village, villages,",
+        ),
+        ({}, {"strata": "land"}, UnknownColumn, "no column 'land'"),
+        ({}, {"clusters": "psu"}, UnknownColumn, "no column 'psu'"),
+        (
+            {"weight": [1, 0, -1, np.nan, 2, 3]},
+            {"weights": "weight"},
+            DesignError,
+            "weights 'weight': 3 of 6 rows (1, 2, 3) missing or not positive",
+        ),
+        ({}, {"weights": "country"}, EstimationError, "'country' is not numeric"),
+        (
+            {"weight": [1, 2, 3, 1, 2, np.inf]},
+            {"weights": "weight"},
+            EstimationError,
+            "1 of 6 rows are infinite",
+        ),
+        (
+            {"country": ["CN", "CN", "CN", "DE", "DE", None]},
+            {"strata": "country"},
+            DesignError,
+            "strata 'country': missing in 1 of 6 rows (5)",
+        ),
+        (
+            {"village": [1, np.nan, 2, 3, 4, 4]},
+            {"clusters": "village"},
+            DesignError,
+            "clusters 'village': missing in 1 of 6 rows (1)",
+        ),
+        (
+            {},
+            {"strata": "country", "clusters": "village"},
+            DesignError,
+            "2 of 2 clusters lie in several strata (1, 2); use nest=True",
+        ),
+        (
+            {"village": [1, 1, 1, 1, 2, 2]},
+            NESTED,
+            DesignError,
+            "1 of 2 strata have one cluster (CN), so their variance cannot be",
+        ),
+        (
+            {"village": 7},
+            {"clusters": "village"},
+            DesignError,
+            "1 of 1 strata have one cluster (the whole sample)",
+        ),
+        (
+            {"villages": [10, 10, 11, 20, 20, 20]},
+            NESTED | {"population_sizes": "villages"},
+            DesignError,
+            "missing or different from others of their stratum",
+        ),
+        (
+            {"villages": 0.5},
+            NESTED | {"population_sizes": "villages"},
+            DesignError,
+            "give numbers of clusters in the population, not shares",
+        ),
+        (
+            {},
+            {"single_cluster": "average"},
+            DesignError,
+            "single_cluster 'average' is not known",
+        ),
+    ],
+)
+def test_impossible_designs_are_refused(change, options, error, message):
+    with pytest.raises(error) as raised:
+        SurveyDesign(FRAME.assign(**change), **options)
+    assert message in str(raised.value)
+    assert isinstance(raised.value, AnalysisError)
+
+
+def test_an_empty_frame_and_repeated_columns_are_refused():
+    with pytest.raises(DesignError, match="no rows"):
+        SurveyDesign(FRAME.iloc[:0])
+    with pytest.raises(DesignError, match="two columns 'trust'; rename one"):
+        SurveyDesign(pd.concat([FRAME, FRAME["trust"]], axis=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "n_clusters", "n_strata"),
+    [
+        ({}, 6, 1),
+        ({"strata": "country"}, 6, 2),
+        ({"clusters": "village"}, 2, 1),
+        (NESTED, 4, 2),
+        ({"strata": ["country", "village"], "single_cluster": "adjust"}, 6, 4),
+    ],
+)
+def test_clusters_and_strata_are_counted(options, n_clusters, n_strata):
+    design = SurveyDesign(FRAME, **options)
+    assert design.n_respondents == 6
+    assert (design.n_clusters, design.n_strata) == (n_clusters, n_strata)
+    assert f"{n_clusters} clusters, {n_strata} strata" in repr(design)
+
+
+def test_a_whole_population_has_no_sampling_error():
+    frame = FRAME.assign(villages=2)
+    design = SurveyDesign(frame, population_sizes="villages", **NESTED)
+    assert mean(design, "trust").std_errors.tolist() == [0]
+
+
+def test_later_changes_to_the_frame_are_not_seen():
+    frame = FRAME.copy()
+    design = SurveyDesign(frame)
+    frame["trust"] = 0.0
+    assert mean(design, "trust").values["trust"] == 3

@@ -1,0 +1,114 @@
+"""A running service with two open surveys, and a visitor who knows only HTML."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from api import fieldwork
+from api.database import create_engine_for, migrate
+from api.main import create_app
+from api.robots import Form, heading_of, read_form
+from api.serving import running
+from api.settings import Settings
+from surveys import Survey, load
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = ROOT / "surveys" / "definitions" / "social_credit"
+EVERY_TYPE = Path(__file__).parent / "api" / "definitions" / "every_type"
+CONSENTS = ("participate", "adult", "opinions")
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """A real server on a free port, and the database behind it."""
+
+    url: str
+    engine: Engine
+    settings: Settings
+
+    def stored(self, survey: str) -> list[dict]:
+        """Mix and read every response of a survey."""
+        from api.mixing import mix
+
+        mix(self.engine, survey, minimum=0)
+        return list(fieldwork.records(self.engine, survey))
+
+
+class Visitor:
+    """Someone whose browser knows no scripts: reads a form, fills it in, sends it."""
+
+    def __init__(self, url: str, survey: str = "every_type") -> None:
+        self.client = httpx.Client(base_url=url, timeout=30)
+        self.address = f"/s/{survey}"
+        self.response = httpx.Response(0)
+
+    def open(self, language: str = "en", page: str = "") -> "Visitor":
+        self.response = self.client.get(
+            f"{self.address}{page}", params={"language": language}
+        )
+        return self
+
+    def send(self, action: str = "continue", **fields: object) -> "Visitor":
+        data = {**self.form.hidden, "action": action, **fields}
+        self.response = self.client.post(self.form.action, data=data)
+        return self
+
+    def begin(self, **fields: object) -> "Visitor":
+        agreed = {f"consent_{name}": "yes" for name in CONSENTS}
+        return self.open().send("begin", **(agreed | fields))
+
+    @property
+    def form(self) -> Form:
+        form = read_form(self.text, f"{self.client.base_url}{self.address}")
+        assert form is not None, self.text
+        return form
+
+    @property
+    def text(self) -> str:
+        return self.response.text
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def heading(self) -> str:
+        return heading_of(self.text)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Survey:
+    return load(SHIPPED)
+
+
+@pytest.fixture(scope="module")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, shipped: Survey
+) -> Iterator[RunningService]:
+    folder = tmp_path_factory.mktemp("service")
+    settings = Settings(
+        data_dir=folder,
+        database_url=f"sqlite:///{folder / 'parallax.sqlite3'}",
+        secret_key="only-for-tests-0123456789-abcdefghijk",
+    )
+    engine = create_engine_for(settings)
+    migrate(engine)
+    for survey in (shipped, load(EVERY_TYPE)):
+        fieldwork.publish(engine, survey)
+        fieldwork.open_survey(
+            engine, survey.name, accept_draft_translations=True, synthetic=True
+        )
+    with running(create_app(settings)) as url:
+        yield RunningService(url, engine, settings)
+    engine.dispose()
+
+
+@pytest.fixture
+def visitor(service: RunningService) -> Iterator[Visitor]:
+    visitor = Visitor(service.url)
+    yield visitor
+    visitor.client.close()
