@@ -110,7 +110,9 @@ def write_consent(study: Study, language: Language, until: date) -> Consent:
             text(
                 "Those who run your network, such as your employer or your internet"
                 " provider, can see that you opened this site. A person who uses your"
-                " device after you may see it in the list of visited pages."
+                " device after you may see it in the list of visited pages and may"
+                " find traces of your answers. A private window of your browser leaves"
+                " fewer traces."
             ),
         ),
         (

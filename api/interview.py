@@ -53,7 +53,9 @@ class Interview:
         """
         if (state.get("survey"), state.get("version")) != (survey, version):
             raise StateInvalid("the form state belongs to another survey")
-        interview = cls(**{one.name: state[one.name] for one in fields(cls)})
+        if state.keys() != {one.name for one in fields(cls)}:
+            raise StateInvalid("the form state is of another version of Parallax")
+        interview = cls(**state)
         interview.answers = {
             variable: tuple(answer) if isinstance(answer, list) else answer
             for variable, answer in interview.answers.items()
@@ -87,6 +89,12 @@ class Interview:
         else:
             page = next_page(questionnaire, context, self.page or None)
         self.page = page.name if page else REVIEW
+
+    def stay_on_path(self, questionnaire: Questionnaire, context: Answers) -> None:
+        """Go on from a page that is not asked any more, say in another language."""
+        on_path = {page.name for page in path_of(questionnaire, context)}
+        if self.page not in {INFORMATION, REVIEW, *on_path}:
+            self.move_on(questionnaire, context)
 
     def move_back(self, questionnaire: Questionnaire, context: Answers) -> None:
         """Go to the page before, or from the first one to the information."""

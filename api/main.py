@@ -13,7 +13,7 @@ from . import pages, respondent, returning
 from .database import create_engine_for
 from .dependencies import Service, ServiceDep
 from .error_pages import show_error, show_unexpected
-from .errors import ApiError
+from .errors import ApiError, RecordingUnavailable
 from .protection import Protection
 from .recording import Recorder
 from .sealing import Seal
@@ -86,12 +86,11 @@ def is_live() -> dict[str, str]:
     return {"status": "live"}
 
 
-def is_ready(service: ServiceDep, response: Response) -> dict[str, str]:
-    """Tell whether the database answers and the recorder takes more."""
+async def is_ready(service: ServiceDep, response: Response) -> dict[str, str]:
+    """Tell whether the recorder takes more and the database answers it."""
     try:
-        with service.engine.connect() as connection:
-            connection.execute(select(1))
-    except DBAPIError:
+        await service.recorder.write(lambda connection: connection.scalar(select(1)))
+    except RecordingUnavailable:
         response.status_code = 503
-        return {"status": "no database"}
+        return {"status": "nothing can be recorded"}
     return {"status": "ready"}

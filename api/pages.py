@@ -159,13 +159,15 @@ class Visit:
         here = self.interview.page
         return next(page for page in self.questionnaire.pages if page.name == here)
 
-    def show(self) -> HTMLResponse:
-        """Show the page that the interview is at."""
+    def show(self, typed: Mapping[str, Sequence[str]] | None = None) -> HTMLResponse:
+        """Show the page that the interview is at, with what was answered or typed."""
         if self.interview.page == INFORMATION:
             return self.information()
         if self.interview.page == REVIEW:
             return self.review()
-        return self.questions(typed_answers(self.page, self.interview.answers))
+        if typed is None:
+            typed = typed_answers(self.page, self.interview.answers)
+        return self.questions(typed)
 
     def information(
         self,
@@ -218,6 +220,7 @@ class Visit:
             self._part,
             heading=inline(self.page.label or self.questionnaire.title, drawing.said),
             part=self._part,
+            is_first=len(self.interview.seen) == 1,
             questions=drawn,
             problems=wrong,
             skipped=open_,
@@ -308,7 +311,9 @@ class Visit:
 
     @property
     def _languages(self) -> list[Language]:
-        return [language(tag) for tag in self.fielded.languages]
+        """What can be chosen; nothing where there is no choice."""
+        tags = self.fielded.languages
+        return [language(tag) for tag in tags] if len(tags) > 1 else []
 
     def _plain_question(
         self,

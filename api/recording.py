@@ -6,6 +6,7 @@ in one transaction (one fsync for many) and answers after the commit.
 
 import asyncio
 import logging
+import math
 import queue
 import threading
 import time
@@ -108,6 +109,7 @@ class Recorder:
         self._queue: queue.Queue[_Job | None] = queue.Queue(queue_size)
         self._lock = threading.Lock()
         self._accepting = False
+        self._unmixed = False
         self._mix_after = 0.0
         self._purge_after = 0.0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -169,10 +171,11 @@ class Recorder:
             _fail(batch)
 
     def _take(self) -> list[_Job | None]:
-        """Take what is there, at least one entry unless it is time to purge."""
+        """Take what is there, at least one entry unless something else is due."""
+        due = min(self._purge_after, self._mix_after if self._unmixed else math.inf)
         entries: list[_Job | None] = []
         with suppress(queue.Empty):
-            patience = max(0.0, self._purge_after - time.monotonic())
+            patience = max(0.0, due - time.monotonic())
             entries.append(self._queue.get(timeout=patience))
         while len(entries) < self._batch_size and not self._queue.empty():
             entries.append(self._queue.get())
@@ -196,12 +199,14 @@ class Recorder:
                 future.set_exception(result)
             else:
                 future.set_result(result)
+        self._unmixed = True
 
     def _mix(self, *, at_once: bool) -> None:
-        """Mix full inboxes, unless mixing took too much of the time lately."""
+        """Mix full inboxes, later if mixing took too much of the time lately."""
         started = time.monotonic()
-        if started < self._mix_after and not at_once:
+        if not self._unmixed or (started < self._mix_after and not at_once):
             return
+        self._unmixed = False
         try:
             mix_full(self._engine)
         except Exception as error:

@@ -1,6 +1,7 @@
 """The respondent's side: information, questions, review, thanks, withdrawal."""
 
 import json
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Literal
 
@@ -122,9 +123,9 @@ async def _submit_answers(visit: Visit, form: Form, service: Service) -> HTMLRes
     action = form.one("action")
     match action:
         case "language":
-            return visit.questions(typed)
+            return await _show(visit, service, typed)
         case "resume":
-            return visit.show()
+            return await _show(visit, service)
         case "back":
             interview.answers |= reading.answers
             interview.move_back(questionnaire, visit.context)
@@ -156,7 +157,7 @@ async def _submit_review(visit: Visit, form: Form, service: Service) -> HTMLResp
         return await _show(visit, service)
     match form.one("action"):
         case "language" | "resume":
-            return visit.review()
+            return await _show(visit, service)
         case "back":
             interview.move_back(visit.questionnaire, visit.context)
             return await _show(visit, service)
@@ -167,9 +168,15 @@ async def _submit_review(visit: Visit, form: Form, service: Service) -> HTMLResp
     raise FormUnreadable("the review has no such button")
 
 
-async def _show(visit: Visit, service: Service) -> HTMLResponse:
-    """Show the page that the interview has come to, and count it the first time."""
+async def _show(
+    visit: Visit, service: Service, typed: Mapping[str, Sequence[str]] | None = None
+) -> HTMLResponse:
+    """Show the page that the interview has come to, and count it the first time.
+
+    ``typed`` stands in the controls instead of the answers given so far.
+    """
     interview = visit.interview
+    interview.stay_on_path(visit.questionnaire, visit.context)
     if interview.page == REVIEW:
         interview.reviewed = True
         interview.answers = prune(visit.questionnaire, visit.context)
@@ -180,7 +187,7 @@ async def _show(visit: Visit, service: Service) -> HTMLResponse:
         service.write_soon(
             lambda connection: count_page(connection, name, country, page)
         )
-    return visit.show()
+    return visit.show(typed)
 
 
 async def _save(visit: Visit, service: Service) -> HTMLResponse:

@@ -48,7 +48,9 @@ async def resume(
         return _ask_for_resume_code(fielded, tag, typed=form.one("code"), status=422)
     state = json.loads(content)
     interview = Interview.from_state(state, fielded.name, fielded.survey.version)
-    return Visit(fielded, interview, service.seal).show()
+    visit = Visit(fielded, interview, service.seal)
+    interview.stay_on_path(visit.questionnaire, visit.context)
+    return visit.show()
 
 
 @router.api_route("/withdraw", methods=READ)

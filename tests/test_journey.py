@@ -1,4 +1,3 @@
-import pandas as pd
 import pytest
 
 from analysis import SurveyDesign, compare, proportion, rake
@@ -12,11 +11,11 @@ def test_an_answer_travels_from_the_form_to_the_comparison(
     service, visitor, shipped, tmp_path
 ):
     survey = "social_credit"
-    people = synthetic_respondents(shipped, 100, seed=7)
+    people = synthetic_respondents(shipped, 75, seed=7)
     for person in people:
         url = f"{service.url}/s/{survey}"
         interview(visitor.client, url, person.choose, language=person.language)
-    assert len(service.stored(survey)) == 100
+    assert len(service.stored(survey)) == 75
     release(service.engine, survey, tmp_path / "release")
     data = read_release(tmp_path / "release")
     frame = data.frame()
@@ -28,9 +27,8 @@ def test_an_answer_travels_from_the_form_to_the_comparison(
     known = raked / raked.groupby("country").transform("sum")
     targets = margins.set_index(["country", "education"])["population"]
     targets = targets / targets.groupby("country").transform("sum")
-    pd.testing.assert_series_equal(
-        known, targets.reindex(known.index), check_names=False, rtol=1e-9
-    )
+    for cell, share in known.items():
+        assert share == pytest.approx(targets[cell], rel=1e-9)
     table = compare(proportion(design, "side", by="country"), reference="CN").to_frame()
     assert table["estimate"].notna().all()
     assert table["p_value"].between(0, 1).all()
@@ -40,7 +38,7 @@ def test_an_answer_travels_from_the_form_to_the_comparison(
 def test_a_protected_release_reaches_its_k(
     service, visitor, shipped, tmp_path, profile
 ):
-    for person in synthetic_respondents(shipped, 30, seed=8):
+    for person in synthetic_respondents(shipped, 20, seed=8):
         interview(visitor.client, f"{service.url}/s/social_credit", person.choose)
     assert service.stored("social_credit")
     package = release(service.engine, "social_credit", tmp_path / "data", profile)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -57,8 +57,8 @@ def press(page: Page, action: str) -> None:
     page.locator(f"button[name=action][value={action}]").click()
 
 
-def start(page: Page, url: str, language: str) -> None:
-    page.goto(f"{url}/s/social_credit?language={language}")
+def start(page: Page, url: str, language: str, survey: str = "social_credit") -> None:
+    page.goto(f"{url}/s/{survey}?language={language}")
     for box in ("participate", "adult", "opinions"):
         page.locator(f"input[name=consent_{box}]").check()
     press(page, "begin")
@@ -120,38 +120,101 @@ def test_a_phone_without_scripts_answers_the_whole_survey(
     }
 
 
-def test_the_page_s_own_back_works_on_every_page(service, phone):
-    start(phone, service.url, "en")
+def go_on(page: Page) -> None:
+    """Fill in the first controls of a page and continue, past the gentle reminder."""
+    heading = page.locator("h1").inner_text()
+    answer(page, {})
+    if page.locator("#age").count():
+        page.fill("#age", "44")
+    press(page, "continue")
+    if page.locator("h1").inner_text() == heading:
+        press(page, "continue")
+
+
+def press_back_on_the_page(page: Page) -> None:
+    press(page, "back")
+
+
+def press_back_in_the_browser(page: Page) -> None:
+    """Chromium keeps no page that says ``no-store``: it asks to send the form again."""
+    with pytest.raises(Error, match="ERR_CACHE_MISS"):
+        page.go_back(timeout=MILLISECONDS)
+    page.reload()
+
+
+@pytest.mark.parametrize("back", [press_back_on_the_page, press_back_in_the_browser])
+def test_both_backs_lead_to_a_page_that_goes_on(service, phone, back):
+    start(phone, service.url, "en", "every_type")
     headings = [phone.locator("h1").inner_text()]
     while not phone.locator("button[value=submit]").count():
-        answer(phone, {"country": "DE"})
-        press(phone, "continue")
-        if phone.locator("h1").inner_text() == headings[-1]:
-            press(phone, "continue")
+        go_on(phone)
         headings.append(phone.locator("h1").inner_text())
-    for heading in reversed(headings[:-1]):
-        press(phone, "back")
-        assert phone.locator("h1").inner_text() == heading
-        if phone.locator("input[type=radio]").count():
-            assert phone.locator("input[type=radio]:checked").count()
+        back(phone)
+        assert phone.locator("h1").inner_text() == headings[-2]
+        go_on(phone)
+        assert phone.locator("h1").inner_text() == headings[-1]
+    assert len(headings) == 6
+
+
+def test_back_from_the_first_page_asks_for_consent_again(service, phone):
+    start(phone, service.url, "en", "every_type")
+    go_on(phone)
     press(phone, "back")
-    assert phone.locator("input[name=consent_adult]").count() == 1
+    press(phone, "back")
+    boxes = phone.locator("input[name^=consent_]")
+    assert boxes.count() == 4
+    assert phone.locator("input:checked").count() == 0
+    for box in boxes.all():
+        box.check()
+    press(phone, "begin")
+    assert phone.locator("#age").input_value() == "44"
 
 
-def test_the_browser_s_own_back_shows_a_page_that_goes_on(service, phone):
-    start(phone, service.url, "en")
-    answer(phone, {"country": "DE"})
-    press(phone, "continue")
-    second = phone.locator("h1").inner_text()
-    answer(phone, {})
-    press(phone, "continue")
-    phone.go_back(timeout=MILLISECONDS)
-    if not phone.locator("h1").count():
-        phone.reload()
-    assert phone.locator("h1").inner_text() == second
-    answer(phone, {})
-    press(phone, "continue")
-    assert phone.locator("button[value=back]").count() == 1
+def fill_in_by_keyboard(page: Page, texts: dict[str, str]) -> None:
+    """Walk over a page with the Tab key alone and leave it with its first button."""
+    names, places = set(), iter("123")
+    while True:
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        name = focused.get_attribute("name")
+        kind = focused.get_attribute("type") or focused.evaluate("e => e.localName")
+        if kind == "button" and name == "action":
+            break
+        if kind in {"radio", "checkbox"} and name not in names:
+            page.keyboard.press("Space")
+            if kind == "radio":
+                page.keyboard.press("ArrowDown")
+        elif kind == "select" and name != "language":
+            page.keyboard.press(next(places))
+        elif kind in {"input", "textarea"}:
+            page.keyboard.type(texts[name])
+        names.add(name)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize(
+    ("language", "age"), [("en", "44"), ("zh-Hans", "４４"), ("ar", "٤٤")]
+)
+def test_every_type_of_question_is_answered_by_keyboard(service, phone, language, age):
+    before = len(service.stored("every_type"))
+    texts = {"age": age, "cups": "2,5", "why": "茶 شاي", "remark": "<b>"}
+    phone.goto(f"{service.url}/s/every_type?language={language}")
+    for _ in range(8):
+        assert fits(phone), phone.title()
+        fill_in_by_keyboard(phone, texts)
+    assert phone.locator("button").count() == 0
+    assert phone.locator("bdi").count() == 1
+    records = service.stored("every_type")
+    assert len(records) == before + 1
+    (record,) = [record for record in records if record["language"] == language]
+    answers = record["answers"]
+    assert None not in answers.values()
+    assert answers["age"] == 44
+    assert answers["cups"] == 2.5
+    assert answers["why"] == texts["why"]
+    assert answers["places"] == ("park", "library", "station")
+    assert answers["upset"] == 1
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans", "ar"])

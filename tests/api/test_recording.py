@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -216,6 +217,17 @@ def test_twenty_responses_are_mixed_without_being_asked_for(
     assert [count(fielded, table) for table in tables] == [0, 20, 20]
 
 
+def test_what_a_pause_of_mixing_held_back_is_mixed_after_it(
+    recorder: Recorder, fielded: Engine, submission: Make
+) -> None:
+    record(recorder, submission())
+    wait_until(lambda: recorder._mix_after > 0)
+    recorder._mix_after = time.monotonic() + 1
+    assert record(recorder, *(submission() for _ in range(20))) == ["recorded"] * 20
+    assert count(fielded, Response) == 0
+    wait_until(lambda: count(fielded, Response) == 21)
+
+
 def test_a_failing_mix_stops_no_recording(
     recorder: Recorder,
     submission: Make,
@@ -377,9 +389,8 @@ def catch(coroutine: Callable[[], Awaitable[None]]) -> BaseException | None:
     return None
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if holds():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("waited five seconds in vain")
+def wait_until(holds: Callable[[], bool], *, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"waited {seconds} seconds in vain"
+        time.sleep(0.01)

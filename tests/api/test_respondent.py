@@ -301,6 +301,7 @@ def test_a_ticket_works_once_and_a_closed_survey_says_so(tmp_path, visitor):
         response = httpx.get(f"{url}/s/invited")
         assert response.status_code == 410
         assert "closed" in response.text
+        visitor.client.close()
     engine.dispose()
 
 

@@ -91,7 +91,7 @@ def test_the_time_is_the_same_within_what_a_network_hides(
             withdraw(connection, [hash_])
         seconds[there].append(time.perf_counter() - started)
     found, unknown = (statistics.median(seconds[there]) for there in (True, False))
-    assert abs(found - unknown) < 0.002  # network jitter is some milliseconds
+    assert abs(found - unknown) < 0.005  # network jitter is some milliseconds
 
 
 def test_a_restored_backup_brings_nothing_back(
