@@ -48,7 +48,7 @@ def backup(engine: Engine, path: Path) -> int:
     with (
         os.fdopen(handle, "wb") as raw,
         gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packed,
-        engine.connect() as connection,
+        writing(engine) as connection,  # no mix moves rows meanwhile
     ):
         n_rows = 0
         _write_line(packed, {"revision": revision_of(connection)})

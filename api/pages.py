@@ -213,13 +213,14 @@ class Visit:
             self.questionnaire, self.language, self.context, typed, problems or {}
         )
         drawn = drawing.draw(self.page)
+        part = self._part
         wrong = [question for question in flat(drawn) if question.problem]
         open_ = [question for question in drawn if question.name in set(skipped)]
         return self._form(
             "answering",
-            self._part,
+            part,
             heading=inline(self.page.label or self.questionnaire.title, drawing.said),
-            part=self._part,
+            part=part,
             is_first=len(self.interview.seen) == 1,
             questions=drawn,
             problems=wrong,
@@ -236,7 +237,7 @@ class Visit:
         """Say in words everything that was answered, before it is sent."""
         context = self.context
         said = answers_in_words(self.questionnaire, context, self.language)
-        pages = []
+        part, pages = self._part, []
         for number, page in enumerate(path_of(self.questionnaire, context), start=1):
             lines = review_answers(self.questionnaire, page, context, self.language)
             if lines:
@@ -246,8 +247,8 @@ class Visit:
                 pages.append((page.name, heading, lines))
         return self._form(
             "review",
-            self._part,
-            part=self._part,
+            part,
+            part=part,
             pages=pages,
             until=self.language.date(self.fielded.withdrawal_until),
         )

@@ -20,12 +20,13 @@ def test_an_answer_travels_from_the_form_to_the_comparison(
     data = read_release(tmp_path / "release")
     frame = data.frame()
     assert set(frame["country"]) == {"CN", "DE", "GB", "IT", "US"}
-    margins = data.population[data.population["education"].notna()]
+    cells = data.population.dropna(subset=["gender"])
+    margins = cells.groupby(["country", "gender"], as_index=False)["population"].sum()
     design = SurveyDesign(frame, strata="country")
     design = rake(design, margins, by="country", missing="keep")
-    raked = design.frame.groupby(["country", "education"])["calibrated_weight"].sum()
+    raked = design.frame.groupby(["country", "gender"])["calibrated_weight"].sum()
     known = raked / raked.groupby("country").transform("sum")
-    targets = margins.set_index(["country", "education"])["population"]
+    targets = margins.set_index(["country", "gender"])["population"]
     targets = targets / targets.groupby("country").transform("sum")
     for cell, share in known.items():
         assert share == pytest.approx(targets[cell], rel=1e-9)
