@@ -1,0 +1,95 @@
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from api.errors import StateInvalid
+from api.interview import INFORMATION, REVIEW, Interview
+from surveys import load, load_files
+from surveys.experiments import draw_assignment
+
+FILES = load(Path(__file__).parent / "definitions" / "every_type").files
+COUNTRIES = ("CN", "DE", "GB")
+
+
+@pytest.fixture(scope="module")
+def survey():
+    """The drinks are asked in English only."""
+    asked = FILES["questionnaire.yaml"].replace(
+        "    label: What you drink\n",
+        "    label: What you drink\n    relevant: ${language} = 'en'\n",
+    )
+    return load_files("every_type", {**FILES, "questionnaire.yaml": asked})
+
+
+@pytest.fixture
+def interview(survey):
+    assignment = draw_assignment(survey.questionnaire)
+    return Interview(survey.name, survey.version, "en", assignment=assignment)
+
+
+def move_on(interview, survey):
+    context = interview.context(COUNTRIES)
+    interview.move_on(survey.questionnaire, context)
+    interview.seen.append(interview.page)
+
+
+def test_parts_are_counted_as_far_as_the_answers_tell(interview, survey):
+    places = []
+    while interview.page != REVIEW:
+        move_on(interview, survey)
+        if interview.page == "drinks":
+            interview.answers["tea"] = "yes"
+        context = interview.context(COUNTRIES)
+        places.append((interview.page, *interview.place(survey.questionnaire, context)))
+    assert places == [
+        ("you", 1, 5),
+        ("drinks", 2, 6),
+        ("tea", 3, 6),
+        ("town", 4, 6),
+        ("list", 5, 6),
+        (REVIEW, 6, 6),
+    ]
+
+
+def test_after_the_review_only_new_pages_are_asked(interview, survey):
+    while interview.page != REVIEW:
+        move_on(interview, survey)
+    interview.reviewed = True
+    interview.page = "you"
+    move_on(interview, survey)
+    assert interview.page == REVIEW
+    interview.page = "drinks"
+    interview.answers["tea"] = "yes"
+    move_on(interview, survey)
+    assert interview.page == "tea"
+    move_on(interview, survey)
+    assert interview.page == REVIEW
+
+
+def test_a_page_that_another_language_does_not_ask_is_left(interview, survey):
+    for page, expected in (("drinks", "town"), ("you", "you"), (REVIEW, REVIEW)):
+        interview.page, interview.language = page, "ar"
+        context = interview.context(COUNTRIES)
+        interview.stay_on_path(survey.questionnaires["ar"], context)
+        assert interview.page == expected
+
+
+def test_back_goes_from_the_review_to_the_information(interview, survey):
+    interview.page, seen = REVIEW, []
+    while interview.page != INFORMATION:
+        context = interview.context(COUNTRIES)
+        interview.move_back(survey.questionnaire, context)
+        seen.append(interview.page)
+    assert seen == ["list", "town", "drinks", "you", INFORMATION]
+
+
+def test_a_state_is_an_interview_and_nothing_else_is(interview, survey):
+    interview.answers = {"drinks": ("tea", "water"), "age": None}
+    state = interview.state
+    again = Interview.from_state(state, survey.name, survey.version)
+    assert asdict(again) == asdict(interview)
+    older = {name: value for name, value in state.items() if name != "seen"}
+    for wrong in ({**state, "version": "0"}, {**state, "survey": "x"}, older, {}):
+        with pytest.raises(StateInvalid):
+            Interview.from_state(wrong, survey.name, survey.version)
