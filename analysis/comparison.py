@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from analysis.errors import ComparisonError, first_few
 from analysis.results import Comparison, Estimate, check_level
-from analysis.variance import Codes, Floats
+from analysis.totals import Codes, Floats
 
 ADJUSTMENTS = {
     "holm": "p-values adjusted (Holm)",

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.calibration import Calibration
 from analysis.errors import DesignError, EstimationError, UnknownColumn, first_few
 from analysis.results import Weighting
-from analysis.variance import Calibration, Codes, Floats, Sample, sums
+from analysis.totals import Codes, Floats, sums
+from analysis.variance import Replicates, Sample
 
 Where = str | pd.Series | npt.NDArray[np.bool_] | None
 
@@ -75,6 +77,7 @@ class SurveyDesign:
     single_cluster: Literal["fail", "adjust"] = "fail"
     weighting: Weighting | None = None
     calibration: Calibration | None = None
+    replicates: Replicates | None = None
     sample: Sample = field(init=False)
     _known: dict[str, Groups] = field(init=False, default_factory=dict)
 
@@ -228,6 +231,7 @@ class SurveyDesign:
             n_clusters=_frozen(n_h, float),
             fractions=_frozen(fractions, float),
             calibration=self.calibration,
+            replicates=self.replicates,
         )
 
     def _unit_codes(self, names: str | Sequence[str] | None, role: str) -> Codes | None:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.errors import DisclosureError, UnknownColumn, first_few
-from analysis.variance import Codes
+from analysis.totals import Codes
 
 
 def anonymity(frame: pd.DataFrame, quasi_identifiers: Sequence[str]) -> int:

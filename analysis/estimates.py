@@ -10,14 +10,8 @@ from analysis.design import SurveyDesign, Where
 from analysis.errors import EstimationError, first_few
 from analysis.intervals import Interval
 from analysis.results import INTERVALS, Estimate
-from analysis.variance import (
-    Codes,
-    Floats,
-    Influence,
-    covariance,
-    degrees_of_freedom,
-    sums,
-)
+from analysis.totals import Codes, Floats, Influence, sums
+from analysis.variance import Evaluate, covariance, degrees_of_freedom
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +97,7 @@ def mean(
         values,
         [influence],
         srs,
+        evaluate=lambda weights: domain_means(weights, y, domains)[0],
         categories=None,
         variable=variable,
         what=f"mean of {variable}",
@@ -157,6 +152,7 @@ def total(
         values,
         [influence],
         spread * population * _divide(1, n - 1),
+        evaluate=lambda weights: group_sums(domains, weights * y),
         categories=None,
         variable=variable,
         what=f"total of {variable}",
@@ -222,10 +218,17 @@ def proportion(
     w, n_categories = design.sample.weights, len(categories)
     cells = np.where(domains.codes < 0, -1, domains.codes * n_categories + answers)
     inside = cells >= 0
-    counts = sums(cells[inside], w[inside], len(domains.labels) * n_categories)
-    counts = counts.reshape(-1, n_categories)
-    population = counts.sum(axis=1)
-    shares = _divide(counts, population[:, None])
+
+    def count(weights: Floats) -> Floats:
+        n_cells = len(domains.labels) * n_categories
+        counts = sums(cells[inside], weights[inside], n_cells)
+        return counts.reshape(-1, n_categories)
+
+    def share(counts: Floats) -> Floats:
+        return _divide(counts, counts.sum(axis=1, keepdims=True))
+
+    counts = count(w)
+    population, shares = counts.sum(axis=1), share(counts)
     # A respondent with answer i moves the share of answer j by w (1[i = j] - share_j).
     moves = (np.eye(n_categories) - shares[:, None, :]) * _divide(
         1, population[:, None, None]
@@ -237,6 +240,7 @@ def proportion(
         shares.ravel(),
         [Influence(cells, w, block_diagonal(moves))],
         spread.ravel(),
+        evaluate=lambda weights: share(count(weights)).ravel(),
         categories=categories,
         variable=variable,
         what=f"share of each {variable}",
@@ -351,6 +355,7 @@ def make_estimate(
     influence: Sequence[Influence],
     srs_variances: Floats,
     *,
+    evaluate: Evaluate,
     categories: pd.Index | None,
     variable: str,
     what: str,
@@ -359,7 +364,7 @@ def make_estimate(
     """Name the numbers: from arrays in the order (group, category) to an Estimate."""
     per_group = len(values) // len(domains.labels)
     index = _index(domains, categories, variable)
-    matrix = covariance(influence, design.sample)
+    matrix = covariance(influence, design.sample, evaluate)
     sizes = np.repeat(domains.sizes, per_group)
     matrix[sizes == 0] = matrix[:, sizes == 0] = np.nan
     df = degrees_of_freedom(domains.codes, len(domains.labels), design.sample)

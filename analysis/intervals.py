@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from scipy import special, stats
 
-from analysis.variance import Floats
+from analysis.totals import Floats
 
 Interval = Literal["t", "logit", "wilson", "korn-graubard"]
 

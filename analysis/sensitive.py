@@ -10,7 +10,7 @@ from analysis.design import SurveyDesign, Where
 from analysis.errors import EstimationError, first_few
 from analysis.estimates import Domains, domain_means, find_domains, make_estimate
 from analysis.results import Estimate
-from analysis.variance import Floats, Influence, sums
+from analysis.totals import Floats, Influence, sums
 
 
 def list_experiment(
@@ -67,13 +67,16 @@ def list_experiment(
     dtype: float64
     """
     arms = _arms(design, count, treatment, by, where)
-    groups, values, influence, srs = _list_difference(design, count, arms)
+    groups, values, influence, srs = _list_difference(
+        design, count, arms, design.sample.weights
+    )
     return make_estimate(
         design,
         groups,
         values,
         [influence],
         srs,
+        evaluate=lambda weights: _list_difference(design, count, arms, weights)[1],
         categories=None,
         variable=count,
         what=f"share of holders by list experiment {count}",
@@ -129,8 +132,15 @@ def sensitivity_bias(
     _check_values(direct, said, (said == 0) | (said == 1), "0 and 1, or false and true")
     asked = find_domains(design, direct, by, where)
     arms = _arms(design, count, treatment, by, where)
-    groups, shares, from_list, list_srs = _list_difference(design, count, arms)
+    groups, shares, from_list, list_srs = _list_difference(
+        design, count, arms, design.sample.weights
+    )
     admitted, from_direct, direct_srs = domain_means(design.sample.weights, said, asked)
+
+    def difference(weights: Floats) -> Floats:
+        listed = _list_difference(design, count, arms, weights)[1]
+        return domain_means(weights, said, asked)[0] - listed
+
     either = np.maximum(asked.codes, groups.codes)
     everyone = replace(
         asked,
@@ -143,6 +153,7 @@ def sensitivity_bias(
         admitted - shares,
         [from_direct, from_list._replace(coefficients=-from_list.coefficients)],
         direct_srs + list_srs,
+        evaluate=difference,
         categories=None,
         variable=direct,
         what=f"direct share of {direct} minus list experiment {count}",
@@ -181,14 +192,12 @@ def _arms(
 
 
 def _list_difference(
-    design: SurveyDesign, count: str, arms: Domains
+    design: SurveyDesign, count: str, arms: Domains, weights: Floats
 ) -> tuple[Domains, Floats, Influence, Floats]:
     """Difference of the arms' means: groups, values, influence, SRS variances."""
     n_groups = len(arms.labels)
     doubled = replace(arms, labels=pd.RangeIndex(2 * n_groups))
-    means, influence, srs = domain_means(
-        design.sample.weights, design.numbers(count), doubled
-    )
+    means, influence, srs = domain_means(weights, design.numbers(count), doubled)
     long_minus_short = np.kron(np.eye(n_groups), [[-1.0], [1.0]]).astype(float)
     groups = replace(
         arms,

@@ -5,77 +5,46 @@ They are summed to cluster totals first; the spread of those totals within strat
 the variance. Arrays only: nothing here knows a frame or a column name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.intp]
+from analysis.calibration import Calibration
+from analysis.totals import Codes, Floats, Influence, influence_totals, sums
+
+Evaluate = Callable[[Floats], Floats]
+"""Estimates as a function of weights of shape (n_respondents,)."""
 
 BLOCK_CELLS = 2**22
 """Cluster totals held at once: 32 MB of them."""
 
 
-class Influence(NamedTuple):
-    """A part of the influence values of ``n_estimates`` estimates.
-
-    Respondent ``i`` moves the estimates by ``values[i] * coefficients[codes[i]]``;
-    parts add up.
-
-    Attributes
-    ----------
-    codes : integers, shape (n_respondents,)
-        Row of ``coefficients`` for each respondent; -1 moves nothing.
-    values : floats, shape (n_respondents,)
-    coefficients : floats, shape (n_codes, n_estimates)
-    """
-
-    codes: Codes
-    values: Floats
-    coefficients: Floats
-
-
 @dataclass(frozen=True, eq=False)
-class Calibration:
-    """The margins that weights were fitted to.
+class Replicates:
+    """Replicate weights: what the weights would be had the sample come out otherwise.
 
     Attributes
     ----------
-    cells : tuple of integers, each of shape (n_respondents,)
-        For each margin, the cell of each respondent, numbered from 0.
-    weights : floats, shape (n_respondents,)
-        Weights of the regression whose residuals the variance is made of.
+    weights : floats, shape (n_respondents, n_replicates)
+    scale : float
+        Factor of the sum of squares.
+    rscales : floats, shape (n_replicates,)
+        Factor of each replicate's square.
+    mse : bool
+        Squares around the full-sample estimate, not around the replicates' mean.
+    df : int
+        Degrees of freedom.
+    method : str
+        How they were made, such as "JKn".
     """
 
-    cells: tuple[Codes, ...]
     weights: Floats
-
-    def regression(self, moments: Sequence[Floats]) -> list[Floats]:
-        """Coefficients of the weighted regression on the indicators of all cells.
-
-        Parameters
-        ----------
-        moments : for each margin, floats of shape (n_cells, n_estimates)
-            Weighted sums of the dependent variables by cell.
-        """
-        margins = list(zip(self.cells, map(len, moments), strict=True))
-        gram = np.block(
-            [
-                [_crossed(a, b, self.weights, (m, n)) for b, n in margins]
-                for a, m in margins
-            ]
-        )
-        # Margins share at least their sum, so the system is singular by construction;
-        # scaled to unit diagonal, its true zeros are far below 1e-10.
-        scale = 1 / np.sqrt(np.diag(gram))
-        inverse = np.linalg.pinv(
-            gram * np.outer(scale, scale), rcond=1e-10, hermitian=True
-        )
-        solution = scale[:, None] * (inverse @ (scale[:, None] * np.vstack(moments)))
-        return np.split(solution, np.cumsum([n for _, n in margins])[:-1])
+    scale: float
+    rscales: Floats
+    mse: bool
+    df: int
+    method: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +64,8 @@ class Sample:
         Sampled share of the clusters of each stratum; 0 without finite population
         correction.
     calibration : Calibration, optional
+    replicates : Replicates, optional
+        With them the variance is the spread of the replicate estimates.
     """
 
     weights: Floats
@@ -103,16 +74,42 @@ class Sample:
     n_clusters: Floats
     fractions: Floats
     calibration: Calibration | None = None
+    replicates: Replicates | None = None
 
 
-def sums(codes: Codes, values: Floats | None, n_codes: int) -> Floats:
-    """Sum of the values (or number of rows) by code."""
-    totals = np.bincount(codes, weights=values, minlength=n_codes)
-    return totals.astype(float, copy=False)
+def covariance(
+    influence: Sequence[Influence], sample: Sample, evaluate: Evaluate
+) -> Floats:
+    """Covariance matrix of estimates, shape (n_estimates, n_estimates).
+
+    From replicate weights where the sample has them, else by linearisation.
+
+    Parameters
+    ----------
+    influence : sequence of Influence
+        Parts that add up; used by linearisation.
+    sample : Sample
+    evaluate : callable
+        The estimates as a function of weights; used with replicate weights.
+    """
+    if sample.replicates is None:
+        return linearized_covariance(influence, sample)
+    return replicate_covariance(evaluate, sample.weights, sample.replicates)
 
 
-def covariance(influence: Sequence[Influence], sample: Sample) -> Floats:
-    r"""Covariance matrix of estimates, shape (n_estimates, n_estimates).
+def replicate_covariance(
+    evaluate: Evaluate, weights: Floats, replicates: Replicates
+) -> Floats:
+    """Covariance from the spread of replicate estimates. R: ``survey::svrVar``."""
+    estimates = np.array([evaluate(column) for column in replicates.weights.T])
+    kept = replicates.rscales > 0
+    middle = evaluate(weights) if replicates.mse else estimates[kept].mean(axis=0)
+    deviations = (estimates - middle) * np.sqrt(replicates.rscales)[:, None]
+    return replicates.scale * (deviations.T @ deviations)
+
+
+def linearized_covariance(influence: Sequence[Influence], sample: Sample) -> Floats:
+    r"""Covariance matrix of estimates from their influence values.
 
     With ``t_hc`` the total of the influence values in cluster ``c`` of stratum ``h``:
 
@@ -128,9 +125,13 @@ def covariance(influence: Sequence[Influence], sample: Sample) -> Floats:
     Binder (1983), doi:10.2307/1402588; Deville and Särndal (1992),
     doi:10.1080/01621459.1992.10475217. R: ``survey::svyrecvar``.
     """
-    parts = [*influence, *_margins(influence, sample)]
+    parts = list(influence)
+    if sample.calibration:
+        parts += sample.calibration.explained(influence, sample.weights)
     n_clusters, n_h = len(sample.strata), sample.n_clusters
-    means = _totals(parts, sample.strata[sample.clusters], len(n_h)) / n_h[:, None]
+    means = (
+        influence_totals(parts, sample.strata[sample.clusters], len(n_h)) / n_h[:, None]
+    )
     means[n_h == 1] = 0
     spread = np.sqrt((1 - sample.fractions) * n_h / np.maximum(n_h - 1, 1))
 
@@ -139,51 +140,12 @@ def covariance(influence: Sequence[Influence], sample: Sample) -> Floats:
     result = np.zeros((means.shape[1], means.shape[1]))
     for start in range(0, n_clusters, step):
         strata = sample.strata[start : start + step]
-        totals = _totals(parts, sample.clusters - start, len(strata))
+        totals = influence_totals(parts, sample.clusters - start, len(strata))
         deviations = (totals - means[strata]) * spread[strata, None]
         moved = np.flatnonzero(deviations.any(axis=0))
         deviations = deviations[:, moved]
         result[np.ix_(moved, moved)] += deviations.T @ deviations
     return result
-
-
-def _totals(parts: Sequence[Influence], units: Codes, n_units: int) -> Floats:
-    """Influence totals of units 0 to ``n_units``, shape (n_units, n_estimates)."""
-    total = np.zeros((n_units, parts[0].coefficients.shape[1]))
-    for codes, values, coefficients in parts:
-        table = _crossed(units, codes, values, (n_units, len(coefficients)))
-        present = table.any(axis=0)
-        total += table[:, present] @ coefficients[present]
-    return total
-
-
-def _crossed(
-    rows: Codes, columns: Codes, values: Floats, shape: tuple[int, int]
-) -> Floats:
-    """Sum of the values in each cell of a two-way table; codes outside are left out."""
-    inside = (columns >= 0) & (rows >= 0) & (rows < shape[0])
-    if not inside.all():
-        rows, columns, values = rows[inside], columns[inside], values[inside]
-    cells = rows * shape[1] + columns
-    return sums(cells, values, shape[0] * shape[1]).reshape(shape)
-
-
-def _margins(influence: Sequence[Influence], sample: Sample) -> list[Influence]:
-    """Take away what the regression on the calibration margins explains."""
-    calibration = sample.calibration
-    if calibration is None:
-        return []
-    ratio = calibration.weights / sample.weights
-    unweighted = [part._replace(values=part.values * ratio) for part in influence]
-    moments = [
-        _totals(unweighted, cells, int(cells.max()) + 1) for cells in calibration.cells
-    ]
-    return [
-        Influence(cells, sample.weights, -explained)
-        for cells, explained in zip(
-            calibration.cells, calibration.regression(moments), strict=True
-        )
-    ]
 
 
 def degrees_of_freedom(groups: Codes, n_groups: int, sample: Sample) -> Floats:

@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from analysis.calibration import Calibration
 from analysis.design import Groups, SurveyDesign
 from analysis.errors import NotConverged, UnknownColumn, WeightingError, first_few
 from analysis.results import Weighting
-from analysis.variance import Calibration, Codes, Floats, sums
+from analysis.totals import Codes, Floats, sums
 
 NOT_MARGINS = ("population", "source", "year", "status", "note")
 """Columns of a margins table that never name a variable."""
