@@ -114,8 +114,7 @@ def suppress(
     One variable after the other is blanked for the respondents who are still in a
     group smaller than k, beginning with the least important. Should those end up as
     few themselves, the smallest other groups give up the same values, so that the
-    blank ones have company. Local suppression as in R ``sdcMicro::kAnon``, which
-    chooses cells differently.
+    blank ones have company.
 
     Examples
     --------
