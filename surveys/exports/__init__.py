@@ -1,0 +1,95 @@
+"""A release in the files that everyone else's software opens."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..errors import ReleaseError
+from ..releases import Release
+from .csv import write_csv
+from .ddi import write_ddi
+from .notes import FILE, Notes
+from .parquet import write_parquet
+from .r import write_r
+from .spss import write_spss
+from .stata import write_stata
+from .xlsx import write_xlsx
+
+Writer = Callable[[Release, Path, str, Notes], None]
+
+FORMATS: dict[str, tuple[str, Writer]] = {
+    "csv": (".csv", write_csv),
+    "sav": (".sav", write_spss),
+    "zsav": (".zsav", write_spss),
+    "dta": (".dta", write_stata),
+    "r": (".R", write_r),
+    "xlsx": (".xlsx", write_xlsx),
+    "parquet": (".parquet", write_parquet),
+    "ddi": ("-ddi.xml", write_ddi),
+}
+"""Name of each format, with the ending of its file and what writes it."""
+
+
+def export(
+    release: Release, folder: Path, formats: Iterable[str], language: str = "en"
+) -> Iterator[Path]:
+    """Write a release in several formats, one after the other.
+
+    Parameters
+    ----------
+    release : Release
+    folder : Path
+        Made if it does not exist. A file gets its name when it is whole, so an
+        interrupted export never looks complete.
+    formats : iterable of str
+        Names in ``FORMATS``.
+    language : str
+        Language of the labels, one of the release's.
+
+    Yields
+    ------
+    Path
+        Each file when it is there, ``export-notes.txt`` last: it lists whatever a
+        format could not hold.
+
+    Raises
+    ------
+    ReleaseError
+        If a format or the language is not known.
+
+    Examples
+    --------
+    >>> sorted(FORMATS)
+    ['csv', 'ddi', 'dta', 'parquet', 'r', 'sav', 'xlsx', 'zsav']
+    """
+    chosen = list(dict.fromkeys(formats))
+    unknown = [name for name in chosen if name not in FORMATS]
+    if unknown or not chosen:
+        raise ReleaseError(
+            f"formats {', '.join(unknown) or '(none)'} are not known; choose from "
+            f"{', '.join(FORMATS)}"
+        )
+    languages = release.package["parallax"]["languages"]
+    if language not in languages:
+        raise ReleaseError(
+            f"the release has no language {language!r}; it has {', '.join(languages)}"
+        )
+    return _write_all(release, Path(folder), chosen, language)
+
+
+def _write_all(
+    release: Release, folder: Path, formats: list[str], language: str
+) -> Iterator[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = str(release.package["parallax"]["survey"])
+    notes = Notes()
+    for name in formats:
+        ending, write = FORMATS[name]
+        with TemporaryDirectory(prefix=".export-", dir=folder) as unnamed:
+            unfinished = Path(unnamed)
+            write(release, unfinished / f"{stem}{ending}", language, notes)
+            for file in sorted(unfinished.iterdir()):
+                yield file.replace(folder / file.name)
+    remarks = folder / FILE
+    remarks.write_text(notes.text() or "Every format holds everything.\n", "utf-8")
+    yield remarks

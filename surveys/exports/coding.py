@@ -1,0 +1,168 @@
+"""Released text codes as the numbers, labels and names that statistical software wants.
+
+A release holds codes such as ``strongly_approve`` and ``dont_know``. Statistical
+software holds numbers with labels: here the answers of a scale are 1, 2, 3, ... in the
+order of the questionnaire, and the reasons for which there is no answer stay distinct.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..codebook import MISSING_CODES, Texts, Variable
+from ..releases import Release
+
+MISSING_NUMBERS = {code: -at for at, code in enumerate(MISSING_CODES, start=1)}
+"""Number of each missing code: "dont_know" is -1, "refused" -2, and so on."""
+
+BELOW_ANSWERS = 999_990
+"""Taken off the missing numbers of a variable whose answers can be negative."""
+
+NUMERIC = ("integer", "decimal", "count")
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One variable of a release, as statistical software holds it.
+
+    Attributes
+    ----------
+    variable : Variable
+    label : str
+        In the language of the export, in English where there is no translation.
+    numbers : mapping of str to int
+        The number of each code of a nominal or ordinal variable, empty for others.
+    missing : mapping of str to int
+        The number of each missing code, empty for texts.
+    value_labels : mapping of int to str
+        What each of those numbers stands for.
+    measure : str
+        ``nominal``, ``ordinal`` or ``scale``.
+    """
+
+    variable: Variable
+    label: str
+    numbers: Mapping[str, int]
+    missing: Mapping[str, int]
+    value_labels: Mapping[int, str]
+    measure: str
+
+    @property
+    def name(self) -> str:
+        """Name of the variable in the release."""
+        return self.variable.name
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its cells are texts, which have no numbers and no missing codes."""
+        return self.variable.kind == "text"
+
+    def encode(self, cells: "pd.Series[str]") -> npt.NDArray[np.float64]:
+        """Numbers for text codes, shape (n_responses,)."""
+        known = {**self.numbers, **self.missing}
+        coded: npt.NDArray[np.float64] = np.array(cells.map(known), dtype=float)
+        if self.variable.kind in NUMERIC:
+            typed = np.isnan(coded)
+            coded[typed] = cells[typed].astype(float)
+        return coded
+
+
+def columns_of(release: Release, language: str = "en") -> tuple[Column, ...]:
+    """Describe every column of a release in one language.
+
+    Parameters
+    ----------
+    release : Release
+    language : str
+        A language of the release; texts without a translation are in English.
+
+    Returns
+    -------
+    tuple of Column
+    """
+    return tuple(
+        _column(variable, release.responses[variable.name], language)
+        for variable in release.variables
+    )
+
+
+def _column(variable: Variable, cells: "pd.Series[str]", language: str) -> Column:
+    if variable.kind == "text":
+        label = text_of(variable.labels, language)
+        return Column(variable, label, {}, {}, {}, "nominal")
+    labels = {value.name: value.labels for value in variable.values}
+    answers = [value.name for value in variable.values if not value.missing]
+    is_number = variable.kind in NUMERIC
+    numbers = (
+        {name: int(name) for name in answers}
+        if is_number
+        else {name: at for at, name in enumerate(answers, start=1)}
+    )
+    lower = BELOW_ANSWERS if is_number and _has_negative(cells) else 0
+    missing = {
+        code: MISSING_NUMBERS[code] - lower
+        for code in MISSING_CODES
+        if code in variable.missing_codes
+    }
+    return Column(
+        variable,
+        text_of(variable.labels, language),
+        numbers,
+        missing,
+        {
+            number: text_of(labels[name], language)
+            for name, number in (numbers | missing).items()
+        },
+        "scale" if is_number and not numbers else _MEASURES[variable.kind],
+    )
+
+
+_MEASURES = {
+    "nominal": "nominal",
+    "ordinal": "ordinal",
+    "integer": "nominal",
+    "decimal": "scale",
+    "count": "scale",
+}
+
+
+def _has_negative(cells: "pd.Series[str]") -> bool:
+    """Whether an answer is below zero; codes never begin with a minus sign."""
+    return bool(cells.str.startswith("-").any())
+
+
+def text_of(texts: Texts, language: str) -> str:
+    """A text in a language, or in English where it is not translated."""
+    return texts.get(language) or texts["en"]
+
+
+def unused_name(name: str, taken: Iterable[str], longest: int) -> str:
+    """A name that is not taken, cut to the longest that a format allows.
+
+    Examples
+    --------
+    >>> unused_name("by", {"by"}, 32), unused_name("x" * 40, {}, 32)
+    ('by_', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    >>> unused_name("x" * 40, {"x" * 32}, 32)
+    'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_'
+    """
+    lower = {each.lower() for each in taken}
+    for room in range(longest):
+        padded = name[: longest - room] + "_" * room if room else name[:longest]
+        if padded.lower() not in lower:
+            return padded
+    raise ValueError(f"no name is left for {name}")
+
+
+def cut(text: str, n_bytes: int) -> str:
+    """Cut a text to a number of UTF-8 bytes, between two characters.
+
+    Examples
+    --------
+    >>> cut("信用", 4)
+    '信'
+    """
+    return text.encode()[:n_bytes].decode(errors="ignore")

@@ -1,0 +1,105 @@
+"""Text files: one for programs, one for spreadsheets, and the codebook."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
+
+from ..releases import Release
+from .coding import columns_of, text_of
+from .notes import Notes
+
+CODEBOOK_COLUMNS = (
+    *("variable", "label", "question", "kind", "role", "value", "value_label"),
+    *("missing", "number"),
+)
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+NEGATIVE_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
+
+
+def write_csv(release: Release, path: Path, language: str, notes: Notes) -> None:
+    """Write the codes as they are released, once faithfully and once for spreadsheets.
+
+    Parameters
+    ----------
+    release : Release
+    path : Path
+        Two more files stand beside it: ``-spreadsheet.csv`` holds the same with a
+        byte-order mark and an apostrophe before whatever a spreadsheet would take for
+        a formula, headers included; ``-codebook.csv`` says what each code stands for.
+    language : str
+        Language of the labels in the codebook.
+    notes : Notes
+        Told of the cells that were changed for spreadsheets.
+    """
+    _write(path, release.responses)
+    spreadsheet = path.with_name(f"{path.stem}-spreadsheet.csv")
+    safe = pd.DataFrame(
+        {
+            neutral(str(name)): release.responses[name].map(neutral)
+            for name in release.responses
+        }
+    )
+    changed = int((safe.to_numpy() != release.responses.to_numpy()).sum())
+    if changed:
+        notes.add(
+            spreadsheet.name,
+            f"{changed} cells begin with an apostrophe, so that no spreadsheet takes"
+            f" them for a formula; {path.name} has them as they were given",
+        )
+    _write(spreadsheet, safe, start="\ufeff")
+    codebook = pd.DataFrame(codebook_rows(release, language), columns=CODEBOOK_COLUMNS)
+    _write(
+        path.with_name(f"{path.stem}-codebook.csv"),
+        codebook.map(neutral),
+        start="\ufeff",
+    )
+
+
+def codebook_rows(release: Release, language: str) -> Iterator[Sequence[str]]:
+    """Rows of the codebook: one per value, one for a variable without values."""
+    for column in columns_of(release, language):
+        variable = column.variable
+        about = (
+            variable.name,
+            column.label,
+            text_of(variable.question, language) if variable.question else "",
+            variable.kind,
+            variable.role,
+        )
+        numbers = {**column.numbers, **column.missing}
+        for value in variable.values:
+            yield (
+                *about,
+                value.name,
+                text_of(value.labels, language),
+                "yes" if value.missing else "no",
+                str(numbers.get(value.name, "")),
+            )
+        if not variable.values:
+            yield (*about, "", "", "", "")
+
+
+def neutral(text: str) -> str:
+    r"""Text that no spreadsheet takes for a formula; numbers stay as they are.
+
+    Examples
+    --------
+    >>> neutral('=HYPERLINK("x")'), neutral("-3"), neutral("plain")
+    ('\'=HYPERLINK("x")', '-3', 'plain')
+    """
+    if not text.startswith(FORMULA_STARTS) or NEGATIVE_NUMBER.fullmatch(text):
+        return text
+    return f"'{text}"
+
+
+def _write(path: Path, frame: pd.DataFrame, start: str = "") -> None:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    with path.open("wb") as file:
+        file.write(start.encode())
+        csv.write_csv(table, file, csv.WriteOptions(quoting_style="needed"))

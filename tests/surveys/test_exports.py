@@ -1,0 +1,354 @@
+import json
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import duckdb
+import openpyxl
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+import pyreadstat
+import pytest
+from lxml import etree
+
+from surveys import ReleaseError, read_release
+from surveys.codebook import MISSING_CODES, Value, Variable
+from surveys.exports import FORMATS, export
+from surveys.exports.coding import columns_of
+from surveys.exports.ddi import LANGUAGE
+from surveys.releases import facts_of, write_release
+
+FORMULA = '=HYPERLINK("http://example.org","x")'
+LONG = "信用" * 200
+MISSING = tuple(
+    Value(code, {"en": text, "zh-Hans": f"缺{at}"}, missing=True)
+    for at, (code, text) in enumerate(MISSING_CODES.items())
+)
+SCALE = (
+    Value("good", {"en": "Good", "zh-Hans": "好"}),
+    Value("bad", {"en": "-Bad", "zh-Hans": LONG}),
+)
+
+
+def variable(name, kind, values=(), label=None):
+    labels = {"en": label or f"About {name}", "zh-Hans": f"关于{name}"}
+    return Variable(name, kind, labels, {"en": f"What is {name}?"}, values)
+
+
+VARIABLES = (
+    variable("response_id", "text"),
+    variable("week", "text"),
+    variable("if", "nominal", (*SCALE, *MISSING), LONG),
+    variable("opinion", "ordinal", (*SCALE, *MISSING)),
+    variable("ticked", "integer", (*(Value(x, {"en": x}) for x in "01"), *MISSING)),
+    variable("change", "integer", MISSING),
+    variable("amount", "decimal", MISSING),
+    variable("words", "text", MISSING, FORMULA),
+    variable("a" * 32, "count", MISSING),
+    variable("A" * 32 + "b", "count", MISSING),
+)
+ANSWERS = {
+    "if": ["good", "bad", *MISSING_CODES],
+    "opinion": ["good", "bad", *MISSING_CODES],
+    "ticked": ["0", "1", *MISSING_CODES],
+    "change": ["-4", "0", "12", *MISSING_CODES],
+    "amount": ["0.1", "2.25", "1e6", *MISSING_CODES],
+    "words": [
+        *(FORMULA, "+1", "@x", "-3", "\ttab", 'a "quoted", text', "line\nline", ""),
+        *("信用评分" * 900, "العربية", "'quoted", "NA", "not_asked"),
+    ],
+    "a" * 32: ["0", "3", *MISSING_CODES],
+    "A" * 32 + "b": ["0", "3", *MISSING_CODES],
+}
+
+
+@pytest.fixture(scope="module")
+def release(shipped, tmp_path_factory):
+    """A release in which everything that can go wrong in a format is present."""
+    chance = random.Random(5)
+    n = 120
+    columns = {
+        "response_id": [f"{chance.getrandbits(64):016x}" for _ in range(n)],
+        "week": ["2026-W48"] * n,
+        **{
+            name: [*cells, *(chance.choice(cells) for _ in range(n - len(cells)))]
+            for name, cells in ANSWERS.items()
+        },
+    }
+    folder = tmp_path_factory.mktemp("released") / "release"
+    told = {"consent_versions": [], "profile": "internal", "k": 1, "l": 1}
+    write_release(
+        folder,
+        pd.DataFrame(columns, dtype="str"),
+        VARIABLES,
+        package={
+            **facts_of(shipped),
+            **told,
+            "suppressed_cells": {},
+            "synthetic": True,
+        },
+        population=shipped.population,
+        questionnaire="{}",
+    )
+    return read_release(folder)
+
+
+@pytest.fixture(scope="module")
+def exported(release, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported")
+    written = list(export(release, folder, FORMATS, "zh-Hans"))
+    assert {path.parent for path in written} == {folder}
+    assert sorted(folder.iterdir()) == sorted(set(written))
+    return folder
+
+
+def decoded(release, numbers, letters=None):
+    """From a column of numbers (or letters) back to released codes, by variable."""
+    columns = {column.name: column for column in columns_of(release)}
+    back = {}
+    for name, cells in numbers.items():
+        column = columns[name]
+        if column.is_text:
+            back[name] = list(cells)
+            continue
+        known = {**column.numbers, **column.missing}
+        codes = {number: code for code, number in known.items()}
+        codes |= {letter: code for code, letter in (letters or {}).items()}
+        back[name] = [
+            codes[cell] if cell in codes else float(cell) for cell in cells.tolist()
+        ]
+    return back
+
+
+def released(release):
+    def typed(variable, cell):
+        codes = {value.name for value in variable.values}
+        is_number = variable.kind in ("integer", "decimal", "count")
+        return float(cell) if is_number and cell not in codes else cell
+
+    return {
+        each.name: [typed(each, cell) for cell in release.responses[each.name]]
+        for each in release.variables
+    }
+
+
+@pytest.mark.parametrize("ending", ["sav", "zsav"])
+def test_spss_reads_back_every_answer_and_every_missing_code(release, exported, ending):
+    frame, about = pyreadstat.read_sav(
+        exported / f"social_credit.{ending}", user_missing=True
+    )
+    assert decoded(release, frame) == released(release)
+    assert about.missing_ranges["opinion"] == [{"lo": -5.0, "hi": -1.0}]
+    assert about.missing_ranges["change"] == [{"lo": -999995.0, "hi": -999991.0}]
+    assert about.variable_value_labels["opinion"][1.0] == "好"
+    assert about.variable_value_labels["opinion"][-4.0] == "缺3"
+    assert about.column_names_to_labels["opinion"] == "关于opinion"
+    assert about.variable_measure["opinion"] == "ordinal"
+    assert about.variable_measure["amount"] == "scale"
+    assert about.variable_display_width["words"] == 20
+
+
+def test_spss_leaves_missing_codes_out_of_statistics(release, exported):
+    frame, _ = pyreadstat.read_sav(exported / "social_credit.sav")
+    expected = release.responses["opinion"].isin(["good", "bad"])
+    assert frame["opinion"].notna().tolist() == expected.tolist()
+
+
+def test_stata_reads_back_every_answer_and_every_missing_code(release, exported):
+    frame, about = pyreadstat.read_dta(
+        exported / "social_credit.dta", user_missing=True
+    )
+    letters = dict(zip(MISSING_CODES, "abcde", strict=True))
+    names = {"if_": "if", "a" * 31: "a" * 32, "A" * 30 + "_": "A" * 32 + "b"}
+    assert decoded(release, frame.rename(columns=names), letters) == released(release)
+    assert about.variable_value_labels["opinion"] == {
+        1: "好",
+        2: LONG,
+        **{letter: f"缺{at}" for at, letter in enumerate("abcde")},
+    }
+    plain = pd.read_stata(exported / "social_credit.dta", convert_categoricals=False)
+    assert plain["opinion"].isna().sum() == (
+        release.responses["opinion"].isin(MISSING_CODES).sum()
+    )
+
+
+def test_the_do_file_of_stata_names_every_variable_in_every_other_language(exported):
+    script = (exported / "social_credit-labels.do").read_text()
+    assert "label language zh_Hans, rename" in script
+    assert "label language de, new" in script
+    assert 'label variable opinion `"About opinion"\'' in script
+    assert '.d `"Not asked"\'' in script
+
+
+def test_r_rebuilds_labelled_variables_and_factors(release, exported):
+    check = """
+    source("social_credit.R")
+    stopifnot(inherits(labelled$opinion, "haven_labelled_spss"),
+              is.ordered(factors$opinion), !is.ordered(factors[["if"]]))
+    cat(jsonlite::toJSON(list(
+      numbers = lapply(labelled, function(x) if (is.character(x)) x else as.numeric(x)),
+      levels = levels(factors$opinion), missing = sum(is.na(factors$opinion)),
+      user_missing = sum(is.na(labelled$opinion)),
+      label = attr(labelled$opinion, "label"), amount = factors$amount),
+      digits = NA, auto_unbox = TRUE, na = "null"))
+    """
+    ran = subprocess.run(
+        ["Rscript", "-e", check],
+        cwd=exported,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+    told = json.loads(ran.stdout)
+    numbers = {name: pd.Series(cells) for name, cells in told["numbers"].items()}
+    assert decoded(release, numbers) == released(release)
+    n_missing = int(release.responses["opinion"].isin(MISSING_CODES).sum())
+    assert told["levels"] == ["好", LONG]
+    assert told["missing"] == told["user_missing"] == n_missing
+    assert told["label"] == "关于opinion"
+    assert sum(cell is None for cell in told["amount"]) == int(
+        release.responses["amount"].isin(MISSING_CODES).sum()
+    )
+
+
+READERS = {
+    "pandas": lambda path: pd.read_parquet(path).to_dict("list"),
+    "polars": lambda path: pl.read_parquet(path).to_dict(as_series=False),
+    "duckdb": lambda path: duckdb.sql(f"from '{path}'").df().to_dict("list"),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_parquet_opens_with_every_answer(release, exported, reader):
+    read = READERS[reader](exported / "social_credit.parquet")
+    numbers = {name: pd.Series(cells) for name, cells in read.items()}
+    assert decoded(release, numbers) == released(release)
+
+
+def test_parquet_carries_labels_missing_codes_and_wording(exported):
+    schema = pq.read_schema(exported / "social_credit.parquet")
+    told = {
+        key.decode(): text.decode()
+        for key, text in schema.field("opinion").metadata.items()
+    }
+    assert told["label"] == "关于opinion"
+    assert told["question"] == "What is opinion?"
+    assert json.loads(told["values"])["1"] == "好"
+    assert json.loads(told["missing"])["not_asked"] == -4
+
+
+def test_the_faithful_csv_is_the_release(release, exported):
+    path = exported / "social_credit.csv"
+    read = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert read.to_dict("list") == release.responses.to_dict("list")
+
+
+def test_the_spreadsheet_csv_begins_no_cell_and_no_header_as_a_formula(exported):
+    path = exported / "social_credit-spreadsheet.csv"
+    assert path.read_bytes().startswith("\ufeff".encode())
+    read = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    cells = [*read.columns, *read.to_numpy().ravel()]
+    assert [cell for cell in cells if cell[:1] in ("=", "+", "@", "\t")] == []
+    assert "-3" in cells
+    assert f"'{FORMULA}" in cells
+
+
+def test_labels_are_neutral_for_spreadsheets_too(release, tmp_path):
+    list(export(release, tmp_path, ["csv"], "en"))
+    codebook = pd.read_csv(
+        tmp_path / "social_credit-codebook.csv", dtype=str, encoding="utf-8-sig"
+    )
+    assert codebook["label"][codebook["variable"] == "words"].unique() == f"'{FORMULA}"
+    assert "'-Bad" in set(codebook["value_label"])
+    assert "-Bad" not in set(codebook["value_label"])
+
+
+def test_the_workbook_holds_every_answer_and_no_formula(release, exported):
+    book = openpyxl.load_workbook(exported / "social_credit.xlsx")
+    assert book.sheetnames == ["responses", "codebook", "population"]
+    kinds = {cell.data_type for sheet in book for row in sheet for cell in row}
+    assert kinds <= {"s", "n", "inlineStr"}
+    head, *rows = book["responses"].iter_rows(values_only=True)
+    read = {
+        name: ["" if cell is None else cell for cell in cells]
+        for name, cells in zip(head, zip(*rows, strict=True), strict=True)
+    }
+    assert read["words"] == release.responses["words"].tolist()
+    assert read["opinion"] == release.responses["opinion"].tolist()
+
+
+def test_what_a_format_cannot_hold_is_cut_between_characters_and_noted(exported):
+    notes = (exported / "export-notes.txt").read_text()
+    assert f"label of opinion = 2 is cut to 120 bytes: {LONG}" in notes
+    assert "social_credit.dta: if is named if_" in notes
+    _, about = pyreadstat.read_sav(exported / "social_credit.sav")
+    assert about.variable_value_labels["opinion"][2.0] == LONG[:40]
+
+
+@pytest.mark.parametrize(
+    ("formats", "language", "message"),
+    [
+        (["sav", "docx"], "en", "docx are not known; choose from csv"),
+        ([], "en", "(none) are not known"),
+        (["csv"], "tlh", "no language 'tlh'; it has en, zh-Hans"),
+    ],
+)
+def test_an_unknown_format_or_language_is_refused(
+    release, tmp_path, formats, language, message
+):
+    with pytest.raises(ReleaseError) as caught:
+        export(release, tmp_path / "new", formats, language)
+    assert message in str(caught.value)
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_interrupted_export_leaves_no_file(release, tmp_path, monkeypatch):
+    def write_half(_release, path, _language, _notes):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(FORMATS, "csv", (".csv", write_half))
+    with pytest.raises(KeyboardInterrupt):
+        list(export(release, tmp_path, ["csv"]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def schema_of(path, kind):
+    return kind(etree.parse(str(path)))
+
+
+def test_ddi_has_the_structure_of_ddi_codebook(exported):
+    book = etree.parse(exported / "social_credit-ddi.xml")
+    schema = schema_of(Path(__file__).parent / "ddi.rng", etree.RelaxNG)
+    schema.assertValid(book)
+
+
+@pytest.mark.skipif(
+    "DDI_CODEBOOK_XSD" not in os.environ,
+    reason="names the official codebook.xsd, which is not ours to distribute",
+)
+def test_ddi_is_valid_by_the_official_schema(exported):
+    schema = schema_of(os.environ["DDI_CODEBOOK_XSD"], etree.XMLSchema)
+    schema.assertValid(etree.parse(exported / "social_credit-ddi.xml"))
+
+
+def test_ddi_counts_every_code_and_names_it_in_every_language(release, exported):
+    book = etree.parse(exported / "social_credit-ddi.xml")
+    space = {"d": "ddi:codebook:2_5"}
+    (opinion,) = book.iterfind(".//d:var[@name='opinion']", space)
+    counted = {
+        category.findtext("d:catValu", namespaces=space): int(
+            category.findtext("d:catStat", namespaces=space)
+        )
+        for category in opinion.iterfind("d:catgry", space)
+    }
+    assert counted == release.responses["opinion"].value_counts().to_dict()
+    labels = opinion.iterfind("d:labl", space)
+    languages = {
+        label.get("{http://www.w3.org/XML/1998/namespace}lang") for label in labels
+    }
+    assert languages == {"en", "zh-Hans"}
+    missing = opinion.findall("d:catgry[@missing='Y']", space)
+    assert len(missing) == len(MISSING_CODES)
