@@ -346,9 +346,7 @@ def test_ddi_counts_every_code_and_names_it_in_every_language(release, exported)
     }
     assert counted == release.responses["opinion"].value_counts().to_dict()
     labels = opinion.iterfind("d:labl", space)
-    languages = {
-        label.get("{http://www.w3.org/XML/1998/namespace}lang") for label in labels
-    }
+    languages = {label.get(LANGUAGE) for label in labels}
     assert languages == {"en", "zh-Hans"}
     missing = opinion.findall("d:catgry[@missing='Y']", space)
     assert len(missing) == len(MISSING_CODES)
