@@ -1,4 +1,4 @@
-"""A running service with two open surveys, a visitor who knows only HTML, PostgreSQL."""
+"""A running service, a visitor who knows only HTML, and a PostgreSQL server."""
 
 import glob
 import os
