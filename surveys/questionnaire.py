@@ -27,6 +27,11 @@ Missing = Literal["dont_know", "refused"]
 
 Name = Annotated[str, Field(pattern=re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,31}$"))]
 
+ChoiceName = Annotated[
+    str, Field(pattern=re.compile(r"^[A-Za-z0-9][A-Za-z0-9_]{0,31}$"))
+]
+"""May begin with a digit: many authors number their choices."""
+
 ItemName = Annotated[str, Field(pattern=re.compile(r"^[A-Za-z0-9_]{1,31}$"))]
 """May begin with a digit: the battery's name comes before it, `privacy_1`."""
 
@@ -87,7 +92,7 @@ class Choice(Frozen):
     ``columns`` are what a ``choice_filter`` can compare.
     """
 
-    name: Name
+    name: ChoiceName
     label: str = ""
     missing: Missing | None = None
     exclusive: bool = False
