@@ -9,7 +9,7 @@ import yaml
 
 from ..errors import AuthoringError, Mistake
 from ..texts import PLACEHOLDER
-from ..translations import write_catalog
+from ..translations import Entry, write_catalog
 from .columns import MARK, TEXT_COLUMNS, read_mark, split_header
 from .workbook import Row, Workbook, read_workbook
 
@@ -113,7 +113,7 @@ class _Reader:
             if language == "en":
                 continue
             entries = (
-                (context, texts.get("en", ""), texts.get(language, ""))
+                Entry(context, texts["en"], texts.get(language, ""))
                 for context, texts in self.texts.items()
                 if texts.get("en")
             )
