@@ -1,11 +1,62 @@
-"""What calibrated weights take away from the variance."""
+"""Margins that weights are fitted to, and what they take away from the variance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
-from analysis.totals import Codes, Floats, Influence, crossed, influence_totals
+from analysis.totals import Codes, Floats, Influence, sums
+
+SINGULAR = 1e-10
+"""Relative size below which an eigenvalue counts as zero.
+
+Margins share at least their sum, so their cross products are singular by
+construction; scaled to unit diagonal, true zeros are far below this.
+"""
+
+
+SIZE = "population"
+"""Name of the margin that says how large each group is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Margin:
+    """What is known about the population: sums by cell.
+
+    Attributes
+    ----------
+    name : str
+        Variables of the margin, such as "age_group x gender".
+    codes : integers, shape (n_rows,)
+        Cell of each row: of each respondent, or of each kind of respondent.
+    cells : list of (group, category)
+    groups : integers, shape (n_cells,)
+        Number of the group of each cell.
+    targets : floats, shape (n_cells,)
+        What the weights of each cell should add up to; with values, what the products
+        of weights and values should.
+    values : floats, shape (n_rows,), optional
+        An auxiliary number instead of an indicator, as deviation from its known mean.
+    means : floats, shape (n_cells,), optional
+        With values, that known mean in each group.
+    """
+
+    name: str
+    codes: Codes
+    cells: list[tuple[object, str]]
+    groups: Codes
+    targets: Floats
+    values: Floats | None = None
+    means: Floats | None = None
+
+    def totals(self, weights: Floats) -> Floats:
+        """Sums that the weights of the rows give, shape (n_cells,)."""
+        if self.values is not None:
+            weights = weights * self.values
+        return sums(self.codes, weights, len(self.cells))
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,18 +65,25 @@ class Calibration:
 
     Attributes
     ----------
-    cells : tuple of integers, each of shape (n_respondents,)
-        For each margin, the cell of each respondent, numbered from 0.
+    margins : tuple of Margin
+        Over rows: respondents alike in all margins share one.
+    rows : integers, shape (n_respondents,)
+        Row of each respondent.
     weights : floats, shape (n_respondents,)
         Weights of the regression whose residuals the variance is made of.
+    fitted : floats, shape (n_respondents,)
+        Weights after the fit.
+    clusters : integers, shape (n_respondents,), optional
+        Cluster of each respondent, if the fit was made to the means of clusters.
     """
 
-    cells: tuple[Codes, ...]
+    margins: tuple[Margin, ...]
+    rows: Codes
     weights: Floats
+    fitted: Floats
+    clusters: Codes | None = None
 
-    def explained(
-        self, influence: Sequence[Influence], weights: Floats
-    ) -> list[Influence]:
+    def explained(self, influence: Sequence[Influence]) -> list[Influence]:
         """Parts of the influence values that the margins explain, with minus signs.
 
         Added to the influence, they leave the residuals of its regression on the
@@ -34,42 +92,124 @@ class Calibration:
         Parameters
         ----------
         influence : sequence of Influence
-        weights : floats, shape (n_respondents,)
-            Calibrated weights.
         """
-        ratio = self.weights / weights
-        unweighted = [part._replace(values=part.values * ratio) for part in influence]
-        moments = [
-            influence_totals(unweighted, cells, int(cells.max()) + 1)
-            for cells in self.cells
-        ]
-        return [
-            Influence(cells, weights, -coefficients)
-            for cells, coefficients in zip(
-                self.cells, self._regression(moments), strict=True
+        units, columns = self._regressors
+        ratio = self.weights / self.fitted
+        moments = np.zeros((columns.shape[1], influence[0].coefficients.shape[1]))
+        for codes, values, coefficients in influence:
+            inside = codes >= 0
+            table = sparse.csr_array(
+                ((values * ratio)[inside], (units[inside], codes[inside])),
+                shape=(columns.shape[0], len(coefficients)),
             )
+            moments += (columns.T @ table) @ coefficients
+        solution = self._gram.solve(moments)
+        if self.clusters is not None:
+            return [Influence(units, self.fitted, -(columns @ solution))]
+        parts = np.split(
+            solution, np.cumsum([len(margin.cells) for margin in self.margins])[:-1]
+        )
+        return [
+            Influence(
+                margin.codes[self.rows],
+                self.fitted
+                if margin.values is None
+                else self.fitted * margin.values[self.rows],
+                -coefficients,
+            )
+            for margin, coefficients in zip(self.margins, parts, strict=True)
         ]
 
-    def _regression(self, moments: Sequence[Floats]) -> list[Floats]:
-        """Coefficients of the weighted regression on the indicators of all cells.
+    @cached_property
+    def _regressors(self) -> tuple[Codes, sparse.csr_array]:
+        return regressors(self.margins, self.rows, self.clusters)
 
-        Parameters
-        ----------
-        moments : for each margin, floats of shape (n_cells, n_estimates)
-            Weighted sums of the dependent variables by cell.
-        """
-        margins = list(zip(self.cells, map(len, moments), strict=True))
-        gram = np.block(
-            [
-                [crossed(a, b, self.weights, (m, n)) for b, n in margins]
-                for a, m in margins
-            ]
-        )
-        # Margins share at least their sum, so the system is singular by construction;
-        # scaled to unit diagonal, its true zeros are far below 1e-10.
-        scale = 1 / np.sqrt(np.diag(gram))
-        inverse = np.linalg.pinv(
-            gram * np.outer(scale, scale), rcond=1e-10, hermitian=True
-        )
-        solution = scale[:, None] * (inverse @ (scale[:, None] * np.vstack(moments)))
-        return np.split(solution, np.cumsum([n for _, n in margins])[:-1])
+    @cached_property
+    def _gram(self) -> "Gram":
+        units, columns = self._regressors
+        return Gram(columns, sums(units, self.weights, columns.shape[0]))
+
+
+class Gram:
+    """Cross products of regressors, ready to solve normal equations with.
+
+    Cells that share no respondent, such as those of different countries, are solved
+    apart.
+    """
+
+    def __init__(self, columns: sparse.csr_array, weights: Floats) -> None:
+        products = _cross_products(columns, weights)
+        n_parts, part = connected_components(products != 0, directed=False)
+        self._parts = []
+        for number in range(n_parts):
+            index = np.flatnonzero(part == number)
+            block = products[np.ix_(index, index)]
+            size = np.sqrt(np.diag(block))
+            scale = np.divide(1, size, out=np.zeros_like(size), where=size > 0)
+            inverse = np.linalg.pinv(
+                block * np.outer(scale, scale), rcond=SINGULAR, hermitian=True
+            )
+            self._parts.append((index, inverse * np.outer(scale, scale)))
+
+    def solve(self, moments: Floats) -> Floats:
+        """Coefficients, of the shape of the moments."""
+        solution = np.zeros_like(moments)
+        for index, inverse in self._parts:
+            solution[index] = inverse @ moments[index]
+        return solution
+
+
+def _cross_products(columns: sparse.csr_array, weights: Floats) -> Floats:
+    """Weighted cross products of the columns, shape (n_columns, n_columns)."""
+    n, p = columns.shape
+    each = columns.nnz // n
+    if not (np.diff(columns.indptr) == each).all():
+        products: Floats = (columns.T @ (columns * weights[:, None])).toarray()
+        return products
+    # As many entries in each row, one of every margin: margins are crossed in pairs.
+    index = columns.indices.reshape(n, each)
+    data = columns.data.reshape(n, each)
+    total = np.zeros((p, p))
+    for i in range(each):
+        own = weights * data[:, i]
+        for j in range(i, each):
+            cells = index[:, i].astype(np.intp) * p + index[:, j]
+            table = sums(cells, own * data[:, j], p * p).reshape(p, p)
+            total += table if i == j else table + table.T
+    return total
+
+
+def regressors(
+    margins: Sequence[Margin], rows: Codes, clusters: Codes | None = None
+) -> tuple[Codes, sparse.csr_array]:
+    """All cells of all margins as columns, with the unit of each respondent.
+
+    Units are the rows of the margins; with clusters, clusters and their means.
+
+    Returns
+    -------
+    units : integers, shape (n_respondents,)
+    columns : sparse, shape (n_units, n_cells of all margins)
+    """
+    sizes = [len(margin.cells) for margin in margins]
+    starts = np.cumsum([0, *sizes])
+    n_rows = len(margins[0].codes)
+    data = [
+        np.ones(n_rows) if margin.values is None else margin.values
+        for margin in margins
+    ]
+    index = [m.codes + start for m, start in zip(margins, starts, strict=False)]
+    columns = sparse.csr_array(
+        (
+            np.column_stack(data).ravel(),
+            np.column_stack(index).ravel(),
+            np.arange(n_rows + 1) * len(margins),
+        ),
+        shape=(n_rows, int(starts[-1])),
+    )
+    if clusters is None:
+        return rows, columns
+    n_clusters = int(clusters.max()) + 1
+    share = (1 / sums(clusters, None, n_clusters))[clusters]
+    means = sparse.csr_array((share, (clusters, rows)), shape=(n_clusters, n_rows))
+    return clusters, means @ columns

@@ -81,7 +81,11 @@ def diverging_bars(
     segments = on_bars.mark_bar().encode(
         x=alt.X("start:Q", title="Share of those who answered")
         .scale(domain=[-reach, reach], nice=False)
-        .axis(labelExpr="format(abs(datum.value), '.0%')", tickCount=5),
+        .axis(
+            labelExpr="format(abs(datum.value), '.0%')",
+            tickCount=width // 80,
+            labelOverlap=True,
+        ),
         x2="end:Q",
         color=alt.Color(
             "category:N", sort=list(wrapped.values()), legend=_legend()
@@ -153,7 +157,7 @@ def estimates_chart(
     intervals = lines.mark_rule(strokeWidth=2).encode(
         x=alt.X("conf_low:Q", title=title)
         .scale(domain=domain, nice=False)
-        .axis(format=".0%", tickCount=5),
+        .axis(format=".0%", tickCount=width // 80, labelOverlap=True),
         x2="conf_high:Q",
     )
     points = lines.mark_point(filled=True, size=70, opacity=1).encode(

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis.design import SurveyDesign, Where
 from analysis.errors import EstimationError, first_few
-from analysis.intervals import Interval
-from analysis.results import INTERVALS, Estimate
-from analysis.totals import Codes, Floats, Influence, sums
+from analysis.intervals import SHARE_INTERVALS, Interval
+from analysis.results import Estimate
+from analysis.totals import Codes, Floats, Influence, OfTotals, Total, sums
 from analysis.variance import Evaluate, covariance, degrees_of_freedom
 
 
@@ -24,7 +25,7 @@ class Domains:
         Group of each respondent; -1 for those outside or without an answer.
     labels : Index
     by : tuple of str
-    sizes : integers, shape (n_groups,)
+    sizes : floats, shape (n_groups,)
         Respondents in each group.
     """
 
@@ -91,13 +92,17 @@ def mean(
     y = design.numbers(variable)
     domains = find_domains(design, variable, by, where)
     values, influence, srs = domain_means(design.sample.weights, y, domains)
+    n_groups = len(domains.labels)
     return make_estimate(
         design,
         domains,
         values,
         [influence],
         srs,
-        evaluate=lambda weights: domain_means(weights, y, domains)[0],
+        evaluate=OfTotals(
+            [Total(domains.codes, y, n_groups), Total(domains.codes, None, n_groups)],
+            _divide,
+        ),
         categories=None,
         variable=variable,
         what=f"mean of {variable}",
@@ -152,7 +157,7 @@ def total(
         values,
         [influence],
         spread * population * _divide(1, n - 1),
-        evaluate=lambda weights: group_sums(domains, weights * y),
+        evaluate=OfTotals([Total(domains.codes, y, len(n))], lambda totals: totals),
         categories=None,
         variable=variable,
         what=f"total of {variable}",
@@ -178,7 +183,7 @@ def proportion(
         answer are left out.
     by, where
         As for :func:`mean`.
-    interval : {"logit", "wilson", "korn-graubard"}
+    interval : {"logit", "wilson", "korn-graubard", "beta", "likelihood", "arcsine"}
         See :func:`analysis.intervals.limits`. Shares of exactly 0 or 1 always get
         Korn-Graubard limits.
 
@@ -208,27 +213,27 @@ def proportion(
     no            0.25      0.099     0.099      0.503             20
     yes           0.75      0.099     0.497      0.901             20
     """
-    if interval not in INTERVALS or interval == "t":
+    if interval not in SHARE_INTERVALS:
         raise EstimationError(
-            f"interval {interval!r} is not known; "
-            "use 'logit', 'wilson' or 'korn-graubard'"
+            f"interval {interval!r} is not known; use {', '.join(SHARE_INTERVALS)}"
         )
+    names = (by,) if isinstance(by, str) else tuple(by or ())
+    design.column(variable)
+    design, where = design.collapsed([variable, *names], where)
     answers, categories = design.groups(variable)
     domains = find_domains(design, variable, by, where)
     w, n_categories = design.sample.weights, len(categories)
+    n_groups = len(domains.labels)
     cells = np.where(domains.codes < 0, -1, domains.codes * n_categories + answers)
-    inside = cells >= 0
 
-    def count(weights: Floats) -> Floats:
-        n_cells = len(domains.labels) * n_categories
-        counts = sums(cells[inside], weights[inside], n_cells)
-        return counts.reshape(-1, n_categories)
+    def shares_of(counts: Floats) -> Floats:
+        counts = counts.reshape(*counts.shape[:-1], n_groups, n_categories)
+        shares = _divide(counts, counts.sum(axis=-1, keepdims=True))
+        return shares.reshape(*counts.shape[:-2], -1)
 
-    def share(counts: Floats) -> Floats:
-        return _divide(counts, counts.sum(axis=1, keepdims=True))
-
-    counts = count(w)
-    population, shares = counts.sum(axis=1), share(counts)
+    counted = OfTotals([Total(cells, None, n_groups * n_categories)], shares_of)
+    shares = counted(w).reshape(n_groups, n_categories)
+    population = group_sums(domains, w)
     # A respondent with answer i moves the share of answer j by w (1[i = j] - share_j).
     moves = (np.eye(n_categories) - shares[:, None, :]) * _divide(
         1, population[:, None, None]
@@ -240,7 +245,7 @@ def proportion(
         shares.ravel(),
         [Influence(cells, w, block_diagonal(moves))],
         spread.ravel(),
-        evaluate=lambda weights: share(count(weights)).ravel(),
+        evaluate=counted,
         categories=categories,
         variable=variable,
         what=f"share of each {variable}",
@@ -291,29 +296,37 @@ def share_of(values: pd.Series, answers: Sequence[str]) -> pd.Series:
 
 def find_domains(
     design: SurveyDesign,
-    variable: str,
+    variable: str | Sequence[str],
     by: str | Sequence[str] | None,
     where: Where,
 ) -> Domains:
-    """Sort those who answered into groups; an error if there is nobody."""
+    """Sort those who answered into groups; an error if there is nobody.
+
+    Of several variables, all must be answered.
+    """
     groups, inside = design.crossed_groups(by), design.domain(where)
-    answered = design.column(variable).notna().to_numpy()
-    kept = answered & (groups.codes >= 0)
+    sample = design.sample
+    variables = [variable] if isinstance(variable, str) else list(variable)
+    kept = groups.codes >= 0
+    for name in variables:
+        kept &= design.column(name).notna().to_numpy()
     if inside is not None:
-        kept = kept & inside
+        kept &= inside
     if not kept.any():
-        asked = len(answered) if inside is None else int(inside.sum())
+        counts = np.ones(len(kept)) if sample.counts is None else sample.counts
+        asked = round(float(counts.sum() if inside is None else counts[inside].sum()))
         raise EstimationError(
-            f"{variable!r}: none of {asked} respondents "
+            f"{' and '.join(map(repr, variables))}: none of {asked} respondents "
             + ("" if inside is None else "within where ")
-            + "answered it"
+            + "answered "
+            + ("it" if len(variables) == 1 else "all of them")
             + (f" and has a value of {by!r}" if by else "")
             + "; check the column"
             + ("" if inside is None else " and where")
         )
     codes = groups.codes if kept.all() else np.where(kept, groups.codes, -1)
     names = (by,) if isinstance(by, str) else tuple(by or ())
-    sizes = sums(codes[kept], None, len(groups.labels))
+    sizes = sums(codes, sample.counts, len(groups.labels))
     return Domains(codes, groups.labels, names, sizes)
 
 
@@ -342,9 +355,6 @@ def domain_means(
 
 def group_sums(domains: Domains, values: Floats) -> Floats:
     """Sum by group, shape (n_groups,)."""
-    inside = domains.codes >= 0
-    if not inside.all():
-        return sums(domains.codes[inside], values[inside], len(domains.labels))
     return sums(domains.codes, values, len(domains.labels))
 
 
@@ -360,37 +370,63 @@ def make_estimate(
     variable: str,
     what: str,
     interval: Interval = "t",
+    notes: Sequence[str] | npt.NDArray[np.str_] | None = None,
 ) -> Estimate:
-    """Name the numbers: from arrays in the order (group, category) to an Estimate."""
-    per_group = len(values) // len(domains.labels)
+    """Name the numbers: from arrays in the order (group, category) to an Estimate.
+
+    ``notes`` say for each value why it is missing, or nothing.
+    """
+    n_groups, sample = len(domains.labels), design.sample
+    per_group = len(values) // n_groups
     index = _index(domains, categories, variable)
-    matrix = covariance(influence, design.sample, evaluate)
+    matrix = covariance(influence, sample, evaluate)
     sizes = np.repeat(domains.sizes, per_group)
-    matrix[sizes == 0] = matrix[:, sizes == 0] = np.nan
-    df = degrees_of_freedom(domains.codes, len(domains.labels), design.sample)
-    all_codes = np.where(domains.codes < 0, -1, 0)
-    overall = degrees_of_freedom(all_codes, 1, design.sample)
-    n = int(domains.sizes.sum())
+    missing = (sizes == 0) | np.isnan(values)
+    matrix[missing] = matrix[:, missing] = np.nan
+    populations = group_sums(domains, sample.weights)
+    df = degrees_of_freedom(domains.codes, n_groups, sample)
+    overall = df
+    if n_groups > 1:
+        overall = degrees_of_freedom(np.minimum(domains.codes, 0), 1, sample)
+    n = round(float(domains.sizes.sum()))
     method = (
         f"{what[0].upper()}{what[1:]}"
         + (f" by {', '.join(domains.by)}" if domains.by else "")
-        + f": {n} of {design.n_respondents} respondents, {design.n_clusters} clusters "
-        f"in {design.n_strata} strata, linearized variance"
-        + (", calibrated weights" if design.calibration else "")
+        + f": {n} of {design.n_respondents} respondents, {describe_variance(design)}"
     )
+    if notes is None:
+        notes = [""] * len(values)
     return Estimate(
         values=pd.Series(values, index=index),
         covariance=pd.DataFrame(matrix, index=index, columns=index),
         df=int(overall[0]),
-        n_respondents=pd.Series(sizes.astype(int), index=index),
+        n_respondents=pd.Series(np.rint(sizes).astype(int), index=index),
         method=method,
         group_df=pd.Series(np.repeat(df, per_group), index=index),
         srs_variances=pd.Series(srs_variances, index=index),
         by=domains.by,
         interval=interval,
         notes=pd.Series(
-            np.where(sizes == 0, "no respondents answered", ""), index=index, dtype=str
+            np.where(sizes == 0, "no respondents answered", notes),
+            index=index,
+            dtype=str,
         ),
+        populations=pd.Series(np.repeat(populations, per_group), index=index),
+    )
+
+
+def describe_variance(design: SurveyDesign) -> str:
+    """What variances are made of: "40 clusters in 12 strata, linearized variance"."""
+    if design.replicates is not None:
+        return (
+            f"variance of {len(design.replicates.rscales)} replicate weights "
+            f"({design.replicates.method})"
+        )
+    return (
+        f"{design.n_clusters} clusters in {design.n_strata} strata, "
+        + ("several stages, " if len(design.sample.stages) > 1 else "")
+        + "linearized variance"
+        + (", calibrated weights" if design.calibration else "")
     )
 
 

@@ -5,16 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
-from analysis.intervals import Interval, limits
-
-INTERVALS = {
-    "t": "t",
-    "logit": "logit",
-    "wilson": "Wilson",
-    "korn-graubard": "Korn-Graubard",
-}
+from analysis.intervals import INTERVALS, SHARE_INTERVALS, Interval, limits
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +34,12 @@ class Estimate:
         would have had.
     by : tuple of str
         Columns that made the groups.
-    interval : {"t", "logit", "wilson", "korn-graubard"}
+    interval : str
         How intervals are made; see :func:`analysis.intervals.limits`.
     notes : Series
         Why a value is missing, else empty.
+    populations : Series
+        Sum of the weights of those behind each value.
     """
 
     values: pd.Series
@@ -57,6 +52,7 @@ class Estimate:
     by: tuple[str, ...]
     interval: Interval
     notes: pd.Series
+    populations: pd.Series
 
     @property
     def std_errors(self) -> pd.Series:
@@ -67,11 +63,21 @@ class Estimate:
     def design_effects(self) -> pd.Series:
         """Variance relative to a simple random sample with replacement of equal size.
 
-        R: ``deff = "replace"``. R's default ``deff = TRUE`` compares with sampling
-        without replacement, so it is larger by ``1 / (1 - n / sum(weights))``.
+        R: ``deff = "replace"``.
         """
         variances = self.std_errors**2
         return variances.where(self.srs_variances > 0) / self.srs_variances
+
+    @property
+    def design_effects_without_replacement(self) -> pd.Series:
+        """Variance relative to a simple random sample without replacement.
+
+        Larger than :attr:`design_effects` by ``1 / (1 - n / sum(weights))``, so weights
+        must count population persons; NaN where the sample is no smaller than they
+        say the population is. R: ``deff = TRUE``.
+        """
+        left = 1 - self.n_respondents / self.populations
+        return self.design_effects / left.where(left > 0)
 
     @property
     def n_effective(self) -> pd.Series:
@@ -127,7 +133,7 @@ class Estimate:
             (self.notes == "") & self.values.notna() & (self.group_df <= 0),
             "no interval: no degrees of freedom",
         )
-        if self.interval in ("t", "korn-graubard"):
+        if self.interval not in set(SHARE_INTERVALS) - {"t", "beta", "korn-graubard"}:
             return notes
         return notes.mask(
             (notes == "") & self.values.isin([0, 1]), "Korn-Graubard limits"
@@ -136,7 +142,7 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Differences between groups.
+    """Differences between groups, and other contrasts.
 
     Attributes
     ----------
@@ -176,7 +182,9 @@ class Comparison:
     def conf_int(self, level: float | None = None) -> pd.DataFrame:
         """Confidence limits of each difference, ``conf_low`` and ``conf_high``."""
         level = check_level(self.level if level is None else level)
-        margin = stats.t.ppf((1 + level) / 2, self.df.to_numpy(float)) * self.std_errors
+        df = self.df.to_numpy(float)
+        margin = special.stdtrit(np.where(df > 0, df, np.nan), (1 + level) / 2)
+        margin = margin * self.std_errors
         return pd.DataFrame(
             {"conf_low": self.values - margin, "conf_high": self.values + margin}
         )
@@ -215,37 +223,62 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Weighting:
-    """What fitting the weights to margins did.
+    """What a change of the weights did.
 
     Attributes
     ----------
     margins : DataFrame
         Index (group, margin, category), columns ``before``, ``target``, ``after``:
-        shares of the group.
+        shares of the group. Numeric variables have no category, and their means.
     weights : tuple of (float, float)
         Smallest and largest ratio of a new weight to the mean of its group.
     design_effect : float
         Kish's design effect of the new weights, 1 + squared coefficient of variation
         within groups.
     method : str
+    design_effect_before : float
+        The same before the change.
+    n_trimmed : int, optional
+        Weights at a limit, if they were trimmed.
+    notes : tuple of str
+        What to look at, such as small classes.
     """
 
     margins: pd.DataFrame
     weights: tuple[float, float]
     design_effect: float
     method: str
+    design_effect_before: float
+    n_trimmed: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        before = (self.margins["before"] - self.margins["target"]).abs().max()
-        after = (self.margins["after"] - self.margins["target"]).abs().max()
         low, high = self.weights
-        return (
-            f"{self.method}\n"
-            f"largest miss of a margin: {100 * before:.1f} points before, "
-            f"{100 * after:.1f} after\n"
-            f"weights from {low:.2f} to {high:.2f} of the mean, "
-            f"design effect of weighting {self.design_effect:.2f}"
+        trimmed = "" if self.n_trimmed is None else f"{self.n_trimmed} trimmed; "
+        return "\n".join(
+            [
+                self.method,
+                *self._misses(),
+                f"weights: {trimmed}from {low:.2f} to {high:.2f} of the mean",
+                f"design effect of weighting: {self.design_effect_before:.2f} before, "
+                f"{self.design_effect:.2f} after",
+                *self.notes,
+            ]
         )
+
+    def _misses(self) -> list[str]:
+        """How far each margin was off at most, and is now."""
+        miss = self.margins[["before", "after"]].sub(self.margins["target"], axis=0)
+        lines = []
+        for name, rows in miss.abs().groupby(level="margin", sort=False):
+            before, after = rows.max()
+            if rows.index.get_level_values("category")[0] == "":
+                lines.append(f"mean of {name} off by {before:.3g} before, {after:.3g}")
+            else:
+                lines.append(
+                    f"{name} off by {100 * before:.1f} points before, {100 * after:.1f}"
+                )
+        return [f"{line} after" for line in lines]
 
 
 def check_level(level: float) -> float:

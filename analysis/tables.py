@@ -61,6 +61,17 @@ def interval(limits: Any, *, signed: bool = False) -> str:
     return f"{written(limits['conf_low'])}\u00a0to\u00a0{written(limits['conf_high'])}"
 
 
+def number(value: float, digits: int) -> str:
+    """A number with so many digits behind the point; nothing where there is none.
+
+    Examples
+    --------
+    >>> number(1.2345, 2), number(float("nan"), 2)
+    ('1.23', '')
+    """
+    return "" if np.isnan(value) else f"{value:.{digits}f}"
+
+
 def p_value(p: float) -> str:
     """A p-value with three digits.
 
@@ -72,11 +83,39 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def masked(counts: Sequence[int]) -> list[str]:
-    """Counts of a row whose sum is known; small ones cannot be found out.
+def share_name(variable: str, answers: Sequence[str]) -> str:
+    """Name of the 0/1 column whose mean is the share of some answers together.
 
-    Counts from 1 to 9 are shown as "< 10". If that hides only one, the next smallest
-    is hidden too, or it could be computed from the sum.
+    Examples
+    --------
+    >>> share_name("vote", ["yes", "perhaps"])
+    'vote: yes or perhaps'
+    """
+    return f"{variable}: {' or '.join(answers)}"
+
+
+def too_small(counts: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Which counts of a row whose sum is known have to be hidden.
+
+    Those from 1 to 9. If that hides only one, the next smallest is hidden too, or it
+    could be computed from the sum. A count that stands alone is the sum.
+
+    Examples
+    --------
+    >>> too_small([250, 12, 3]).tolist(), too_small([3]).tolist()
+    ([False, True, True], [False])
+    """
+    numbers = np.asarray(counts)
+    hidden = (numbers > 0) & (numbers < THRESHOLD)
+    if len(numbers) == 1:
+        return np.zeros(1, dtype=bool)
+    if hidden.sum() == 1:
+        hidden[np.where(hidden, np.inf, numbers).argmin()] = True
+    return hidden
+
+
+def masked(counts: Sequence[int]) -> list[str]:
+    """Counts of a row as text, without those that are :func:`too_small`.
 
     Examples
     --------
@@ -87,11 +126,7 @@ def masked(counts: Sequence[int]) -> list[str]:
     >>> masked([250, 12, 3])
     ['250', 'withheld', '< 10']
     """
-    numbers = np.asarray(counts)
-    hidden = (numbers > 0) & (numbers < THRESHOLD)
-    if hidden.sum() == 1:
-        hidden[np.where(hidden, np.inf, numbers).argmin()] = True
     return [
         str(number) if not hide else f"< {THRESHOLD}" if number < THRESHOLD else HIDDEN
-        for number, hide in zip(numbers, hidden, strict=True)
+        for number, hide in zip(counts, too_small(counts), strict=True)
     ]

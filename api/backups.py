@@ -12,7 +12,7 @@ from sqlmodel import SQLModel, col
 
 from .database import revision_of, writing
 from .errors import BackupUnreadable
-from .mixing import mix
+from .mixing import FEWEST, mix
 from .models import Inbox, PublishedSurvey, Tombstone
 from .withdrawals import reapply_tombstones
 
@@ -43,7 +43,7 @@ def backup(engine: Engine, path: Path) -> int:
     with engine.connect() as connection:
         names = connection.scalars(select(col(PublishedSurvey.name))).all()
     for name in names:
-        mix(engine, name, minimum=5)
+        mix(engine, name, minimum=FEWEST)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with (
         os.fdopen(handle, "wb") as raw,

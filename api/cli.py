@@ -3,39 +3,29 @@
 import json
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-import uvicorn
-from pydantic import ValidationError
-from sqlalchemy import Engine
 
-from analysis import AnalysisError
-from surveys import AuthoringError, SurveyError, load
-
-from . import comparing, demo, fieldwork, robots, tickets
+from . import comparing, demo, doctor, tickets
 from .backups import backup as write_backup
 from .backups import restore as read_backup
-from .database import create_engine_for, migrate
 from .datasets import Profile
 from .datasets import release as release_data
-from .errors import ApiError
+from .mixing import FEWEST
 from .mixing import mix as mix_responses
 from .serving import running
+from .serving import serve as run_server
 from .settings import Settings
-
-NO, USAGE = 1, 2
+from .survey_commands import survey_app
+from .terminal import NO, Json, Name, database, errors_in_words, say
 
 app = typer.Typer(
     help="Consented, anonymous attitude surveys in many countries, compared honestly.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-)
-survey_app = typer.Typer(
-    help="Check, publish, open and close surveys.", no_args_is_help=True
 )
 tickets_app = typer.Typer(
     help="The right to answer once, for surveys of tier T1.", no_args_is_help=True
@@ -43,47 +33,7 @@ tickets_app = typer.Typer(
 app.add_typer(survey_app, name="survey")
 app.add_typer(tickets_app, name="tickets")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-Name = Annotated[str, typer.Argument(help="The survey's name: its folder's name.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")]
-
-
-def say(text: str = "") -> None:
-    """Print for the person at the terminal."""
-    typer.echo(text)
-
-
-@contextmanager
-def errors_in_words() -> Iterator[None]:
-    """Turn what went wrong into a sentence and an exit status."""
-    try:
-        yield
-    except AuthoringError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(NO) from error
-    except robots.DeadEnd as error:
-        typer.echo(f"dead end: {error}", err=True)
-        raise typer.Exit(NO) from error
-    except ValidationError as error:
-        for problem in error.errors(include_input=False, include_url=False):
-            setting = "PARALLAX_" + "_".join(map(str, problem["loc"])).upper()
-            typer.echo(f"{setting}: {problem['msg']}", err=True)
-        raise typer.Exit(USAGE) from error
-    except (SurveyError, AnalysisError, ApiError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(USAGE) from error
-
-
-@contextmanager
-def database() -> Iterator[Engine]:
-    """The database of this installation, migrated to the present schema."""
-    with errors_in_words():
-        engine = create_engine_for(Settings())
-        try:
-            migrate(engine)
-            yield engine
-        finally:
-            engine.dispose()
 
 
 @app.command(name="demo")
@@ -122,143 +72,7 @@ def serve(
     """Serve the published surveys."""
     with database():
         pass
-    uvicorn.run(
-        "api.main:create_app_from_environment",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        log_level="warning",
-        timeout_keep_alive=5,
-    )
-
-
-@survey_app.command()
-def check(
-    folder: Annotated[Path, typer.Argument(help="The survey's folder.")],
-    as_json: Json = False,
-) -> None:
-    """Check a survey's files; report every mistake at once."""
-    with errors_in_words():
-        survey = load(folder)
-        facts = {
-            "survey": survey.name,
-            "version": survey.version,
-            "languages": list(survey.languages),
-            "draft_languages": sorted(survey.draft_languages),
-            "pages": len(survey.questionnaire.pages),
-            "questions": sum(1 for _ in survey.questionnaire.questions),
-            "countries": list(survey.study.countries),
-            "tier": survey.study.tier,
-        }
-    if as_json:
-        say(json.dumps(facts))
-        return
-    say(
-        f"{survey.name}: {facts['pages']} pages, {facts['questions']} questions, "
-        f"{len(survey.languages)} languages, no mistakes"
-    )
-    if survey.draft_languages:
-        say(f"draft translations: {', '.join(sorted(survey.draft_languages))}")
-    say(f"version {survey.version}")
-
-
-@survey_app.command()
-def publish(
-    folder: Annotated[Path, typer.Argument(help="The survey's folder.")],
-) -> None:
-    """Store a survey's files so that it can be opened."""
-    with database() as engine:
-        survey = load(folder)
-        fieldwork.publish(engine, survey)
-        say(f"{survey.name} is published, version {survey.version[:12]}")
-
-
-@survey_app.command(name="list")
-def list_surveys(as_json: Json = False) -> None:
-    """List the published surveys."""
-    with database() as engine:
-        rows = fieldwork.list_surveys(engine)
-    if as_json:
-        say(json.dumps(rows))
-        return
-    for row in rows:
-        say(f"{row['name']}  {row['state']}  {row['tier']}  {row['countries']}")
-    if not rows:
-        say("no survey is published yet: parallax survey publish FOLDER")
-
-
-@survey_app.command(name="open")
-def open_survey(
-    survey: Name,
-    country: Annotated[
-        list[str] | None,
-        typer.Option(help="A country to open for; all of the study's when not given."),
-    ] = None,
-    accept_draft_translations: Annotated[
-        bool, typer.Option(help="Open although translations await adjudication.")
-    ] = False,
-    approval: Annotated[
-        str | None,
-        typer.Option(help="Reference of the approval that some countries ask for."),
-    ] = None,
-) -> None:
-    """Open a survey: from now on its version, tier and consent text are fixed."""
-    with database() as engine:
-        fieldwork.open_survey(
-            engine,
-            survey,
-            countries=country,
-            accept_draft_translations=accept_draft_translations,
-            approval=approval,
-        )
-        say(f"{survey} is open")
-
-
-@survey_app.command()
-def close(survey: Name) -> None:
-    """Close a survey and mix what still waits."""
-    with database() as engine:
-        fieldwork.close_survey(engine, survey)
-        say(f"{survey} is closed")
-
-
-@survey_app.command()
-def progress(survey: Name, as_json: Json = False) -> None:
-    """Show how many responses there are, and where interviews end."""
-    with database() as engine:
-        counts = fieldwork.progress(engine, survey)
-    say(json.dumps(counts, indent=None if as_json else 2, ensure_ascii=False))
-
-
-@survey_app.command()
-def bots(
-    survey: Annotated[
-        str, typer.Argument(help="A survey's name at --url, or its folder.")
-    ],
-    count: Annotated[int, typer.Option(min=1, help="How many robots.")] = 100,
-    url: Annotated[
-        str | None, typer.Option(help="A running service; else one is started.")
-    ] = None,
-) -> None:
-    """Send robots that know only HTML through every path of a survey."""
-    with errors_in_words():
-        walk = (
-            demo.walk_at(url, survey, count)
-            if url
-            else demo.walk_folder(Path(survey), count)
-        )
-    say(f"{walk.finished} robots finished, {len(walk.headings)} different pages")
-    if walk.unseen or walk.untaken:
-        for heading in walk.unseen:
-            say(f"no robot reached the page {heading!r}")
-        for control, value in walk.untaken:
-            say(f"no robot chose {value!r} of {control}")
-        say("send more robots: --count")
-        raise typer.Exit(NO)
+    run_server(host, port, workers)
 
 
 @tickets_app.command()
@@ -285,10 +99,10 @@ def issue(
 def mix(survey: Name) -> None:
     """Move waiting responses to their place, in an order of chance."""
     with database() as engine:
-        moved = mix_responses(engine, survey, minimum=5)
+        moved = mix_responses(engine, survey, minimum=FEWEST)
         say(f"{moved} responses mixed")
         if not moved:
-            say("fewer than 5 wait: mixing so few would show their order")
+            say(f"fewer than {FEWEST} wait: mixing so few would hide nobody")
 
 
 @app.command()
@@ -403,6 +217,20 @@ def restore(file: Annotated[Path, typer.Argument(help="What backup wrote.")]) ->
     """Replace the database by a backup; withdrawn responses stay withdrawn."""
     with database() as engine:
         say(f"{read_backup(engine, file)} rows restored")
+
+
+@app.command(name="doctor")
+def examine(as_json: Json = False) -> None:
+    """Check the installation: settings, folders, disk, database, waiting responses."""
+    with errors_in_words():
+        findings = list(doctor.examine())
+    if as_json:
+        say(json.dumps([finding._asdict() for finding in findings]))
+    else:
+        for check, good, what in findings:
+            say(f"{'good' if good else 'BAD '}  {check}: {what}")
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(NO)
 
 
 if __name__ == "__main__":

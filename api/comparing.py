@@ -18,9 +18,16 @@ from analysis import (
 )
 from analysis import share_of as indicator
 from analysis.errors import WeightingError
-from analysis.report import build_comparison, build_report, fit_weights
+from analysis.material import fit_weights
+from analysis.report import build_comparison, build_report
+from analysis.tables import share_name
 from surveys import read_release
 from surveys.datafiles import read_data
+
+SELF_SELECTED = (
+    "Not a probability sample: respondents selected themselves.\n"
+    "Intervals and p-values rest on a model that these data cannot test."
+)
 
 
 @dataclass(frozen=True)
@@ -28,15 +35,18 @@ class DataComparison:
     """Estimates by group, their differences and how the data were weighted."""
 
     source: str
+    outcome: str
     estimate: Estimate
     comparison: Comparison
     weighting: Weighting | None
     level: float
     synthetic: bool = False
+    self_selected: bool = False
 
     def __str__(self) -> str:
         parts = [
             "Synthetic data: invented respondents." if self.synthetic else "",
+            SELF_SELECTED if self.self_selected else "",
             str(self.weighting or ""),
             self.estimate.summary(self.level),
             self.comparison.summary(self.level),
@@ -46,7 +56,11 @@ class DataComparison:
     def to_html(self) -> str:
         """One self-contained page with a chart."""
         return build_comparison(
-            self.source, self.estimate, self.comparison, synthetic=self.synthetic
+            f"{self.outcome} by {', '.join(self.estimate.by)} ({self.source})",
+            self.estimate,
+            self.comparison,
+            synthetic=self.synthetic,
+            self_selected=self.self_selected,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,6 +68,7 @@ class DataComparison:
         return {
             "source": self.source,
             "synthetic": self.synthetic,
+            "self_selected": self.self_selected,
             "estimate": self.estimate.to_dict(self.level),
             "comparison": self.comparison.to_dict(self.level),
         }
@@ -77,13 +92,14 @@ def compare_data(
 
     A release brings its margins and has its countries as strata.
     """
-    synthetic = False
+    synthetic = self_selected = False
     population: pd.DataFrame | None = read_data(margins) if margins else None
     if data.is_dir():
         release = read_release(data)
         frame = release.frame()
         facts = release.package["parallax"]
         synthetic = facts["synthetic"]
+        self_selected = not facts["disclosure"]["probability_sample"]
         if population is None and weights is None and facts["margins"]:
             population = release.population
         strata = strata or ["country"]
@@ -92,14 +108,14 @@ def compare_data(
     if population is not None:
         frame = frame[frame["country"].isin(population["country"].unique())]
     if share_of:
-        name = f"{outcome}: {' or '.join(share_of)}"
+        name = share_name(outcome, share_of)
         frame = frame.assign(**{name: indicator(frame[outcome], share_of)})
         outcome = name
     design = SurveyDesign(
         frame, weights=weights, strata=list(strata) or None, clusters=clusters
     )
     if population is not None:
-        design, problem = fit_weights(design, margins_of(population), population)
+        design, problem = fit_weights(design, population)
         if problem:
             raise WeightingError(problem)
     column = design.column(outcome)
@@ -111,17 +127,15 @@ def compare_data(
         estimate = proportion(design, outcome, by=by)
     comparison = compare(estimate, reference=reference, adjust=adjust, level=level)
     return DataComparison(
-        data.name, estimate, comparison, design.weighting, level, synthetic
+        data.name,
+        outcome,
+        estimate,
+        comparison,
+        design.weighting,
+        level,
+        synthetic,
+        self_selected,
     )
-
-
-def margins_of(population: pd.DataFrame) -> list[list[str]]:
-    """Read which variables each margin crosses from the columns its rows fill."""
-    variables = population.columns.drop(
-        ["country", "population", "source", "year", "status", "note"], errors="ignore"
-    )
-    filled = population[variables].notna().drop_duplicates()
-    return [list(variables[row]) for row in filled.to_numpy()]
 
 
 def report_of(folder: Path) -> str:

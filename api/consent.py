@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from hashlib import sha256
 
 from surveys.study import Study
@@ -62,8 +61,8 @@ TIERS = {
 """What each tier of unlinkability promises, and what it does not."""
 
 
-def write_consent(study: Study, language: Language, until: date) -> Consent:
-    """Write the consent text of a survey.
+def write_consent(study: Study, language: Language) -> Consent:
+    """Write the consent text of a survey: it holds nothing that changes in the field.
 
     Parameters
     ----------
@@ -71,8 +70,6 @@ def write_consent(study: Study, language: Language, until: date) -> Consent:
         In the same language.
     language : Language
         Of the sentences that are the same in every survey.
-    until : date
-        The last day on which a response can be withdrawn.
     """
     text = language.text
     sections = (
@@ -118,11 +115,18 @@ def write_consent(study: Study, language: Language, until: date) -> Consent:
         (
             text("If you change your mind"),
             text(
-                "When you send your answers you can ask for a withdrawal code. With it"
-                " you can have your answers deleted until {date}. Without it we cannot"
-                " find them, because we do not know which ones are yours. Results that"
-                " have been published by then stay published.",
-                date=language.date(until),
+                "When you send your answers you can ask for a withdrawal code. Without"
+                " it we cannot find your answers, because we do not know which ones"
+                " are yours."
+            ),
+            language.count(
+                "With the code you can have your answers deleted for one week after"
+                " you send them. Results that have been published by then stay"
+                " published.",
+                "With the code you can have your answers deleted for {number} weeks"
+                " after you send them. Results that have been published by then stay"
+                " published.",
+                study.withdrawal_weeks,
             ),
         ),
         (

@@ -8,6 +8,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 
 from .settings import Settings
@@ -99,6 +100,11 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 def revision_of(connection: Connection) -> str:
     """Return the revision of the tables; empty where there are none."""
     return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def newest_revision() -> str:
+    """Return the revision that this version of Parallax works with."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or ""
 
 
 def _prepare_sqlite(dbapi_connection: Any, _: object) -> None:

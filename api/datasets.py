@@ -1,5 +1,6 @@
 """Data sets: the stored responses of a survey, protected and released."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -8,6 +9,7 @@ from sqlalchemy import Engine
 
 from analysis import anonymity, diversity, suppress
 from surveys import codebook, responses_to_frame, write_release
+from surveys.questionnaire import Questionnaire
 from surveys.releases import facts_of
 
 from .errors import ReleaseRefused
@@ -22,12 +24,13 @@ class Protection(NamedTuple):
     k: int
     l: int  # noqa: E741, the name of the measure
     needs_consent: bool
+    has_text: bool
 
 
 PROTECTION: dict[str, Protection] = {
-    "internal": Protection(k=1, l=1, needs_consent=False),
-    "scientific": Protection(k=5, l=1, needs_consent=True),
-    "open": Protection(k=10, l=2, needs_consent=True),
+    "internal": Protection(1, 1, needs_consent=False, has_text=True),
+    "scientific": Protection(5, 1, needs_consent=True, has_text=False),
+    "open": Protection(10, 2, needs_consent=True, has_text=False),
 }
 
 
@@ -45,7 +48,7 @@ def release(
         A new folder.
     profile : {"internal", "scientific", "open"}
         ``scientific`` and ``open`` hold only responses whose publication was agreed
-        to, with quasi-identifiers blanked until k is reached.
+        to, with quasi-identifiers blanked until k is reached, and no free text.
 
     Returns
     -------
@@ -71,15 +74,17 @@ def release(
             f"survey {name!r} has {len(kept)} mixed responses for profile {profile}; "
             f"it needs {wanted.k}: mix, or wait for more"
         )
-    frame = responses_to_frame(survey, kept)
-    quasi_identifiers = list(survey.study.quasi_identifiers)
+    left_out = () if wanted.has_text else free_texts(survey.questionnaire)
+    frame = responses_to_frame(survey, kept).drop(columns=list(left_out))
+    quasi_identifiers = _without(left_out, survey.study.quasi_identifiers)
+    sensitive = _without(left_out, survey.study.sensitive)
     suppressed = dict.fromkeys(quasi_identifiers, 0)
     if wanted.k > 1:
         frame, counts = suppress(frame, quasi_identifiers, wanted.k)
         suppressed = {str(variable): int(count) for variable, count in counts.items()}
     diversities = {
         variable: diversity(frame, quasi_identifiers, variable)
-        for variable in survey.study.sensitive
+        for variable in sensitive
     }
     poor = [name for name, found in diversities.items() if found < wanted.l]
     if poor:
@@ -91,17 +96,38 @@ def release(
     return write_release(
         folder,
         frame,
-        codebook(survey),
+        [variable for variable in codebook(survey) if variable.name not in left_out],
         package={
             **facts_of(survey),
+            "quasi_identifiers": quasi_identifiers,
+            "sensitive": sensitive,
             "consent_versions": sorted({record["consent_hash"] for record in kept}),
             "profile": profile,
             "k": anonymity(frame, quasi_identifiers),
             "l": min(diversities.values(), default=len(pd.unique(frame["week"]))),
             "suppressed_cells": suppressed,
+            "left_out": list(left_out),
             "synthetic": fielded.synthetic,
             "countries": list(fielded.countries) or list(survey.study.countries),
         },
         population=survey.population,
         questionnaire=survey.to_json(),
     )
+
+
+def free_texts(questionnaire: Questionnaire) -> tuple[str, ...]:
+    """List the variables in which respondents may have written who they are.
+
+    Those are typed texts, and what is calculated from them.
+    """
+    found: list[str] = []
+    for question in questionnaire.questions:
+        calculation = question.calculation
+        copied = calculation is not None and not calculation.names.isdisjoint(found)
+        if question.kind == "text" or copied:
+            found.append(question.name)
+    return tuple(found)
+
+
+def _without(left_out: Collection[str], variables: Iterable[str]) -> list[str]:
+    return [variable for variable in variables if variable not in left_out]

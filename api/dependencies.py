@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from time import monotonic
 from typing import Annotated
@@ -22,7 +21,12 @@ from .models import SurveyStatus
 from .recording import Recorder
 from .sealing import Seal
 from .settings import Settings
-from .weeks import last_day
+
+ADDRESS = "/s/{survey}"
+"""Where respondents find a survey."""
+
+READ = ["GET", "HEAD"]
+"""Methods of an address that shows something and changes nothing."""
 
 FRESH_FOR = 1.0
 """Seconds for which the state of a survey is believed without looking it up."""
@@ -52,12 +56,6 @@ class Fielded:
         if self.status.draft_translations:
             drafts = frozenset()
         return tuple(tag for tag in self.survey.languages if tag not in drafts)
-
-    @cached_property
-    def withdrawal_until(self) -> date:
-        """Last day on which a response can be withdrawn."""
-        weeks = self.survey.study.withdrawal_weeks
-        return last_day(self.status.opened_week, later=weeks)
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,8 @@ class Service:
         return Fielded(status, fieldwork.load_published(self.engine, name))
 
 
-def service(request: Request) -> Service:
-    """Return the running service."""
+async def service(request: Request) -> Service:
+    """Return the running service; a coroutine, so that no thread is asked for it."""
     running: Service = request.app.state.service
     return running
 
@@ -129,7 +127,7 @@ def preferred_language(request: Request, fielded: Fielded, wanted: str) -> str:
     return negotiate(request.headers.get("accept-language", ""), fielded.languages)
 
 
-def open_survey(fielded: FieldedSurvey) -> Fielded:
+async def open_survey(fielded: FieldedSurvey) -> Fielded:
     """Find the survey in the address, if it takes answers."""
     if not fielded.is_open:
         raise SurveyClosed(f"survey {fielded.name!r} is closed")

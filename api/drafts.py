@@ -4,6 +4,7 @@ A draft is found and read only with the resume code, which the server does not k
 """
 
 import base64
+from collections.abc import Sequence
 from datetime import date
 
 from cryptography.fernet import Fernet
@@ -29,10 +30,10 @@ def save(connection: Connection, survey: str, code: str, content: str) -> None:
     content : str
         Stored encrypted under a key derived from the code.
     """
-    discard(connection, survey, code)
+    discard(connection, [draft_hash(code)])
     connection.execute(
         insert(Draft).values(
-            draft_hash=_draft_hash(code),
+            draft_hash=draft_hash(code),
             survey=survey,
             week=week_of(today()),
             sealed=_cipher(code).encrypt_at_time(content.encode(), 0).decode(),
@@ -43,19 +44,15 @@ def save(connection: Connection, survey: str, code: str, content: str) -> None:
 def find(connection: Connection, survey: str, code: str) -> str | None:
     """Return what was saved under a code, or None."""
     query = select(col(Draft.sealed)).where(
-        col(Draft.draft_hash) == _draft_hash(code), col(Draft.survey) == survey
+        col(Draft.draft_hash) == draft_hash(code), col(Draft.survey) == survey
     )
     sealed = connection.scalar(query)
     return None if sealed is None else _cipher(code).decrypt(sealed.encode()).decode()
 
 
-def discard(connection: Connection, survey: str, code: str) -> None:
-    """Delete what was saved under a code."""
-    connection.execute(
-        delete(Draft).where(
-            col(Draft.draft_hash) == _draft_hash(code), col(Draft.survey) == survey
-        )
-    )
+def discard(connection: Connection, hashes: Sequence[str]) -> None:
+    """Delete what was saved, by `draft_hash`."""
+    connection.execute(delete(Draft).where(col(Draft.draft_hash).in_(hashes)))
 
 
 def purge(connection: Connection) -> int:
@@ -76,12 +73,13 @@ def usable_until(week: str) -> date:
     return last_day(week, later=1)
 
 
+def draft_hash(code: str) -> str:
+    """What a draft is found by; no code can be computed from it."""
+    return _derive(code, b"parallax draft name").hex()
+
+
 def _derive(code: str, purpose: bytes) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=purpose).derive(code.encode())
-
-
-def _draft_hash(code: str) -> str:
-    return _derive(code, b"parallax draft name").hex()
 
 
 def _cipher(code: str) -> Fernet:

@@ -221,10 +221,9 @@ def answers_in_words(
 
 
 def review_answers(
-    questionnaire: Questionnaire, page: Page, context: Answers, language: Language
+    page: Page, context: Answers, said: Mapping[str, str], language: Language
 ) -> list[AnswerInWords]:
-    """List what a respondent answered on a page, in words."""
-    said = answers_in_words(questionnaire, context, language)
+    """List what a respondent answered on a page, as `answers_in_words` says it."""
 
     def line(label: str, variable: str) -> AnswerInWords:
         skipped = context.get(variable) is None

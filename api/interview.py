@@ -4,12 +4,12 @@ An interview exists only inside the form, sealed. Nothing here stores anything.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from surveys.questionnaire import Answer, Answers, Questionnaire
-from surveys.routing import next_page, path_of, previous_page
+from surveys.questionnaire import Answer, Answers, Page, Questionnaire
+from surveys.routing import next_page, previous_page
 
 from .codes import new_code
 from .errors import StateInvalid
@@ -24,7 +24,8 @@ class Interview:
     """What travels in the form.
 
     ``key`` makes it the same submission when it is sent twice. ``seen`` are the pages
-    that were shown, ``reminded`` those whose gentle reminder was.
+    that were shown, ``reminded`` those whose gentle reminder was. ``drafts`` are the
+    hashes of what was saved on the way.
     """
 
     survey: str
@@ -41,6 +42,7 @@ class Interview:
     seen: list[str] = field(default_factory=list)
     reminded: list[str] = field(default_factory=list)
     reviewed: bool = False
+    drafts: list[str] = field(default_factory=list)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], survey: str, version: str) -> Self:
@@ -65,7 +67,7 @@ class Interview:
     @property
     def state(self) -> dict[str, Any]:
         """What is sealed."""
-        return asdict(self)
+        return dict(vars(self))
 
     def context(self, countries: Iterable[str]) -> dict[str, Answer]:
         """Everything that expressions can use."""
@@ -76,37 +78,40 @@ class Interview:
             "open_countries": " ".join(countries),
         }
 
-    def move_on(self, questionnaire: Questionnaire, context: Answers) -> None:
+    def move_on(
+        self, questionnaire: Questionnaire, context: Answers, path: Sequence[Page]
+    ) -> None:
         """Go to the next page, or back to the review if it was reached before.
 
         After a change on the way back from the review only pages that were never seen
         are asked.
         """
         if self.reviewed:
-            path = path_of(questionnaire, context)
             unseen = (page for page in path if page.name not in self.seen)
             page = next(unseen, None)
         else:
-            page = next_page(questionnaire, context, self.page or None)
+            page = next_page(questionnaire, context, self.page or None, path)
         self.page = page.name if page else REVIEW
 
-    def stay_on_path(self, questionnaire: Questionnaire, context: Answers) -> None:
+    def stay_on_path(
+        self, questionnaire: Questionnaire, context: Answers, path: Sequence[Page]
+    ) -> None:
         """Go on from a page that is not asked any more, say in another language."""
-        on_path = {page.name for page in path_of(questionnaire, context)}
-        if self.page not in {INFORMATION, REVIEW, *on_path}:
-            self.move_on(questionnaire, context)
+        if self.page not in {INFORMATION, REVIEW, *(page.name for page in path)}:
+            self.move_on(questionnaire, context, path)
 
-    def move_back(self, questionnaire: Questionnaire, context: Answers) -> None:
+    def move_back(
+        self, questionnaire: Questionnaire, context: Answers, path: Sequence[Page]
+    ) -> None:
         """Go to the page before, or from the first one to the information."""
         before = None if self.page == REVIEW else self.page
-        page = previous_page(questionnaire, context, before)
+        page = previous_page(questionnaire, context, before, path)
         self.page = page.name if page else INFORMATION
 
-    def place(self, questionnaire: Questionnaire, context: Answers) -> tuple[int, int]:
+    def place(self, path: Sequence[Page]) -> tuple[int, int]:
         """Which part this is of how many, as far as the answers tell.
 
         Parts are the pages on the respondent's path, and the review.
         """
-        path = [page.name for page in path_of(questionnaire, context)]
-        parts = [*path, REVIEW]
+        parts = [*(page.name for page in path), REVIEW]
         return parts.index(self.page) + 1, len(parts)

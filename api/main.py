@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from . import pages, respondent, returning
 from .database import create_engine_for
-from .dependencies import Service, ServiceDep
+from .dependencies import READ, Service, ServiceDep
 from .error_pages import show_error, show_unexpected
 from .errors import ApiError, RecordingUnavailable
 from .protection import Protection
@@ -61,9 +61,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_exception_handler(kind, show_error)
     app.include_router(respondent.router)
     app.include_router(returning.router)
-    app.add_api_route(pages.STYLESHEET_PATH, stylesheet, methods=["GET", "HEAD"])
-    app.add_api_route("/health/live", is_live, methods=["GET", "HEAD"])
-    app.add_api_route("/health/ready", is_ready, methods=["GET", "HEAD"])
+    app.add_api_route(pages.STYLESHEET_PATH, stylesheet, methods=READ)
+    app.add_api_route("/health/live", is_live, methods=READ)
+    app.add_api_route("/health/ready", is_ready, methods=READ)
     return app
 
 

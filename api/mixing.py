@@ -19,6 +19,9 @@ from .models import Inbox, Response, Spent
 BATCH = 20
 """Waiting responses that are mixed without being asked for."""
 
+FEWEST = 5
+"""Fewer are mixed at the end of a survey only: they would hide nobody."""
+
 
 def mix(engine: Engine, survey: str, *, minimum: int = BATCH) -> int:
     """Mix the waiting responses of a survey, all of them or none.
@@ -51,14 +54,14 @@ def mix(engine: Engine, survey: str, *, minimum: int = BATCH) -> int:
     return len(waiting)
 
 
-def mix_full(engine: Engine) -> None:
+def mix_full(engine: Engine, *, minimum: int = BATCH) -> None:
     """Mix every survey with enough responses waiting."""
     count = func.count()
     query = select(col(Inbox.survey)).group_by(col(Inbox.survey))
     with engine.connect() as connection:
-        surveys = connection.scalars(query.having(count >= BATCH)).all()
+        surveys = connection.scalars(query.having(count >= minimum)).all()
     for survey in surveys:
-        mix(engine, survey)
+        mix(engine, survey, minimum=minimum)
 
 
 _KEYS = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -28,7 +29,7 @@ from .drawing import (
 from .interview import INFORMATION, REVIEW, Interview
 from .languages import Language, language
 from .sealing import Seal
-from .weeks import today, week_of
+from .weeks import last_day, today, week_of
 from .wording import block, inline
 
 STYLESHEET = (files("api") / "static" / "respondent.css").read_bytes()
@@ -80,6 +81,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     undefined=StrictUndefined,
+    auto_reload=False,
 )
 
 
@@ -146,12 +148,17 @@ class Visit:
     @property
     def consent(self) -> Consent:
         """In the respondent's language."""
-        return write_consent(self.study, self.language, self.fielded.withdrawal_until)
+        return write_consent(self.study, self.language)
 
     @property
     def context(self) -> Answers:
         """Everything that expressions can use."""
         return self.interview.context(self.fielded.status.countries)
+
+    @cached_property
+    def path(self) -> tuple[Page, ...]:
+        """The respondent's path; asked for only when the request's answers are in."""
+        return path_of(self.questionnaire, self.context)
 
     @property
     def page(self) -> Page:
@@ -238,8 +245,8 @@ class Visit:
         context = self.context
         said = answers_in_words(self.questionnaire, context, self.language)
         part, pages = self._part, []
-        for number, page in enumerate(path_of(self.questionnaire, context), start=1):
-            lines = review_answers(self.questionnaire, page, context, self.language)
+        for number, page in enumerate(self.path, start=1):
+            lines = review_answers(page, context, said, self.language)
             if lines:
                 heading = inline(page.label, said) or self.language.text(
                     "Part {part}", part=number
@@ -250,7 +257,7 @@ class Visit:
             part,
             part=part,
             pages=pages,
-            until=self.language.date(self.fielded.withdrawal_until),
+            until=self._withdrawal_until,
         )
 
     def thanks(self, outcome: str, *, with_code: bool) -> HTMLResponse:
@@ -266,7 +273,7 @@ class Visit:
             text=text(end.text),
             code=self.interview.withdrawal_code if shows_code else "",
             about_code=text(end.about_code) if shows_code else "",
-            until=self.language.date(self.fielded.withdrawal_until),
+            until=self._withdrawal_until,
             debrief=block(self.study.debrief),
         )
 
@@ -306,8 +313,14 @@ class Visit:
         )
 
     @property
+    def _withdrawal_until(self) -> str:
+        """The last day to withdraw, counted from the week of a response sent today."""
+        weeks = self.study.withdrawal_weeks
+        return self.language.date(last_day(week_of(today()), later=weeks))
+
+    @property
     def _part(self) -> str:
-        part, parts = self.interview.place(self.questionnaire, self.context)
+        part, parts = self.interview.place(self.path)
         return self.language.text("Part {part} of {parts}", part=part, parts=parts)
 
     @property

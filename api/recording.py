@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import (
@@ -38,7 +39,7 @@ from sqlmodel import col
 from . import drafts
 from .database import savepoint, writing
 from .errors import QueueFull, RecordingUnavailable, RowRefused
-from .mixing import mix_full
+from .mixing import FEWEST, mix_full
 from .models import Inbox, PublishedSurvey, Spent, Ticket
 from .weeks import today, week_of
 
@@ -51,8 +52,8 @@ _Job = tuple[Callable[[Connection], Any], Future[Any]]
 MIXING_SHARE = 0.05
 """The writer spends at most this share of its time on mixing."""
 
-PURGE_SECONDS = 3600.0
-"""How often drafts that are no longer usable are deleted, from the start on."""
+HOUSEKEEPING_SECONDS = 3600.0
+"""How often old drafts are deleted and the day is looked at, from the start on."""
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,8 @@ class Recorder:
         self._accepting = False
         self._unmixed = False
         self._mix_after = 0.0
-        self._purge_after = 0.0
+        self._housekeeping_after = 0.0
+        self._mixed_on = date.min
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -162,7 +164,7 @@ class Recorder:
                 ]
                 self._commit(batch)
                 self._mix(at_once=ending)
-                self._purge()
+                self._keep_house()
         finally:
             with self._lock:
                 self._accepting = False
@@ -172,7 +174,8 @@ class Recorder:
 
     def _take(self) -> list[_Job | None]:
         """Take what is there, at least one entry unless something else is due."""
-        due = min(self._purge_after, self._mix_after if self._unmixed else math.inf)
+        mixing_due = self._mix_after if self._unmixed else math.inf
+        due = min(self._housekeeping_after, mixing_due)
         entries: list[_Job | None] = []
         with suppress(queue.Empty):
             patience = max(0.0, due - time.monotonic())
@@ -214,16 +217,19 @@ class Recorder:
         ended = time.monotonic()
         self._mix_after = ended + (ended - started) / MIXING_SHARE
 
-    def _purge(self) -> None:
-        """Delete old drafts, once in a while."""
-        if time.monotonic() < self._purge_after:
+    def _keep_house(self) -> None:
+        """Delete old drafts once in a while, and mix few responses once a day."""
+        if time.monotonic() < self._housekeeping_after:
             return
-        self._purge_after = time.monotonic() + PURGE_SECONDS
+        self._housekeeping_after = time.monotonic() + HOUSEKEEPING_SECONDS
         try:
             with writing(self._engine) as connection:
                 drafts.purge(connection)
+            if today() != self._mixed_on:
+                mix_full(self._engine, minimum=FEWEST)
+                self._mixed_on = today()
         except Exception as error:
-            logger.error("nothing purged: %s", type(error).__name__)
+            logger.error("housekeeping failed: %s", type(error).__name__)
 
 
 def _attempt(connection: Connection, job: Callable[[Connection], Any]) -> Any:

@@ -3,22 +3,20 @@
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
-from sqlalchemy import select, union_all
-from sqlmodel import col
 
 from surveys.answers import controls_of, prune, read_answers, unanswered
 from surveys.experiments import draw_assignment
-from surveys.routing import path_of
 
-from . import drafts
+from . import drafts, tickets
 from .codes import new_code, normalise, ticket_hash, withdrawal_hashes
 from .consent import REQUIRED
 from .dependencies import (
+    ADDRESS,
+    READ,
     OpenSurvey,
     Service,
     ServiceDep,
@@ -29,12 +27,10 @@ from .errors import FormUnreadable, RecordingUnavailable, SurveyClosed
 from .fieldwork import count_page
 from .forms import Form, FormDep
 from .interview import INFORMATION, REVIEW, Interview
-from .models import Inbox, Spent, Ticket
 from .pages import Visit
 from .recording import Submission, record_response
 
-router = APIRouter(prefix="/s/{survey}", default_response_class=HTMLResponse)
-READ = ["GET", "HEAD"]
+router = APIRouter(prefix=ADDRESS, default_response_class=HTMLResponse)
 FRAME = ("state", "action", "language")
 """Controls of every form in an interview."""
 
@@ -88,7 +84,7 @@ async def _submit_consent(visit: Visit, form: Form, service: Service) -> HTMLRes
     if visit.fielded.status.tier == "T1":
         interview.ticket = ticket_hash(normalise(form.one("ticket")) or "")
         state = await run_in_threadpool(
-            _look_up_ticket, service, visit.fielded.name, interview.ticket
+            tickets.look_up, service.engine, interview.survey, interview.ticket
         )
         if state == "unknown":
             problems["ticket"] = text(
@@ -106,7 +102,7 @@ async def _submit_consent(visit: Visit, form: Form, service: Service) -> HTMLRes
     }
     if not interview.assignment:
         interview.assignment = draw_assignment(visit.questionnaire)
-    interview.move_on(visit.questionnaire, visit.context)
+    interview.move_on(visit.questionnaire, visit.context, visit.path)
     return await _show(visit, service)
 
 
@@ -128,7 +124,7 @@ async def _submit_answers(visit: Visit, form: Form, service: Service) -> HTMLRes
             return await _show(visit, service)
         case "back":
             interview.answers |= reading.answers
-            interview.move_back(questionnaire, visit.context)
+            interview.move_back(questionnaire, visit.context, visit.path)
             return await _show(visit, service)
         case "continue" | "save":
             pass
@@ -144,7 +140,7 @@ async def _submit_answers(visit: Visit, form: Form, service: Service) -> HTMLRes
         interview.reminded.append(interview.page)
         return visit.questions(typed, skipped=skipped)
     interview.answers |= reading.answers
-    interview.move_on(questionnaire, visit.context)
+    interview.move_on(questionnaire, visit.context, visit.path)
     return await _show(visit, service)
 
 
@@ -152,14 +148,13 @@ async def _submit_review(visit: Visit, form: Form, service: Service) -> HTMLResp
     interview = visit.interview
     form.allow(*FRAME, "withdrawal_code", "change")
     if "change" in form.fields:
-        path = path_of(visit.questionnaire, visit.context)
-        interview.page = form.choice("change", [page.name for page in path])
+        interview.page = form.choice("change", [page.name for page in visit.path])
         return await _show(visit, service)
     match form.one("action"):
         case "language" | "resume":
             return await _show(visit, service)
         case "back":
-            interview.move_back(visit.questionnaire, visit.context)
+            interview.move_back(visit.questionnaire, visit.context, visit.path)
             return await _show(visit, service)
         case "save":
             return await _save(visit, service)
@@ -176,7 +171,7 @@ async def _show(
     ``typed`` stands in the controls instead of the answers given so far.
     """
     interview = visit.interview
-    interview.stay_on_path(visit.questionnaire, visit.context)
+    interview.stay_on_path(visit.questionnaire, visit.context, visit.path)
     if interview.page == REVIEW:
         interview.reviewed = True
         interview.answers = prune(visit.questionnaire, visit.context)
@@ -192,6 +187,7 @@ async def _show(
 
 async def _save(visit: Visit, service: Service) -> HTMLResponse:
     code, name = new_code(), visit.fielded.name
+    visit.interview.drafts.append(drafts.draft_hash(code))
     content = json.dumps(visit.interview.state)
     try:
         await service.recorder.write(
@@ -227,25 +223,11 @@ async def _submit(visit: Visit, service: Service, with_code: bool) -> HTMLRespon
         return visit.busy(again="submit", with_code=with_code)
     if outcome == "closed":
         raise SurveyClosed(f"survey {interview.survey!r} closed meanwhile")
+    if interview.drafts and outcome != "unknown_ticket":
+        service.write_soon(
+            lambda connection: drafts.discard(connection, interview.drafts)
+        )
     return visit.thanks(outcome, with_code=with_code)
-
-
-def _look_up_ticket(
-    service: Service, survey: str, hash_: str
-) -> Literal["unknown", "used", "valid"]:
-    issued = select(col(Ticket.ticket_hash)).where(
-        col(Ticket.ticket_hash) == hash_, col(Ticket.survey) == survey
-    )
-    used = union_all(
-        select(col(Inbox.survey)).where(col(Inbox.submission_hash) == hash_),
-        select(col(Spent.survey)).where(col(Spent.submission_hash) == hash_),
-    )
-    with service.engine.connect() as connection:
-        if connection.scalar(issued) is None:
-            return "unknown"
-        if connection.scalar(used) is not None:
-            return "used"
-    return "valid"
 
 
 def _country(visit: Visit) -> str | None:

@@ -9,6 +9,8 @@ from fastapi.responses import HTMLResponse
 from . import drafts
 from .codes import new_code, normalise, withdrawal_hashes
 from .dependencies import (
+    ADDRESS,
+    READ,
     Fielded,
     FieldedSurvey,
     OpenSurvey,
@@ -23,8 +25,7 @@ from .languages import language
 from .pages import Visit, render_in
 from .withdrawals import withdraw
 
-router = APIRouter(prefix="/s/{survey}", default_response_class=HTMLResponse)
-READ = ["GET", "HEAD"]
+router = APIRouter(prefix=ADDRESS, default_response_class=HTMLResponse)
 
 
 @router.api_route("/resume", methods=READ)
@@ -49,7 +50,7 @@ async def resume(
     state = json.loads(content)
     interview = Interview.from_state(state, fielded.name, fielded.survey.version)
     visit = Visit(fielded, interview, service.seal)
-    interview.stay_on_path(visit.questionnaire, visit.context)
+    interview.stay_on_path(visit.questionnaire, visit.context, visit.path)
     return visit.show()
 
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SHORTEST_SECRET = 32
+SECRET_FILE = "secret_key"
 
 
 def _strong(secret: SecretStr) -> SecretStr:
@@ -101,7 +102,7 @@ class Settings(BaseSettings):
         """The secret keys, newest first; made now if a development server has none."""
         current = self.secret_key.get_secret_value()
         return (
-            current or _kept_secret(self.data_dir / "secret_key"),
+            current or _kept_secret(self.data_dir / SECRET_FILE),
             *(secret.get_secret_value() for secret in self.previous_secret_keys),
         )
 

@@ -4,13 +4,16 @@ The codes are printed or sent by a custodian. The server keeps their hashes only
 sorted, and a respondent's answer under nothing that leads back to one after mixing.
 """
 
-from sqlalchemy import Engine, insert
+from typing import Literal
+
+from sqlalchemy import Engine, insert, select, union_all
+from sqlmodel import col
 
 from .codes import new_code, ticket_hash
 from .database import writing
 from .errors import FieldworkError
 from .fieldwork import load_published, status
-from .models import Ticket
+from .models import Inbox, Spent, Ticket
 
 GROUPS = 6
 """Groups of four symbols in a ticket: 115 random bits."""
@@ -60,3 +63,22 @@ def issue(engine: Engine, survey: str, country: str, count: int) -> list[str]:
     with writing(engine) as connection:
         connection.execute(insert(Ticket), rows)
     return codes
+
+
+def look_up(
+    engine: Engine, survey: str, ticket_hash: str
+) -> Literal["unknown", "used", "valid"]:
+    """Tell whether a ticket of a survey exists and still gives the right to answer."""
+    issued = select(col(Ticket.ticket_hash)).where(
+        col(Ticket.ticket_hash) == ticket_hash, col(Ticket.survey) == survey
+    )
+    used = union_all(
+        *(
+            select(col(table.survey)).where(col(table.submission_hash) == ticket_hash)
+            for table in (Inbox, Spent)
+        )
+    )
+    with engine.connect() as connection:
+        if connection.scalar(issued) is None:
+            return "unknown"
+        return "valid" if connection.scalar(used) is None else "used"

@@ -2,13 +2,13 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from .documents import find_unreadable
-from .errors import Mistake
+from .errors import Mistake, suggest
 from .texts import PLACEHOLDER, find_markup
 
 Catalog = Mapping[str, list[Message]]
@@ -80,6 +80,29 @@ def translate(catalog: Catalog, context: str, english: str) -> tuple[str, str]:
     if set(PLACEHOLDER.findall(translation)) != set(PLACEHOLDER.findall(english)):
         return english, "shows other answers than the English; use the same ${...}"
     return translation, next(find_markup(translation), "")
+
+
+def find_strangers(
+    file: str, catalog: Catalog, contexts: Collection[str]
+) -> Iterator[Mistake]:
+    """Find the entries that translate nothing, after a typing error or a new name.
+
+    Parameters
+    ----------
+    file
+        Its name, for the mistakes.
+    catalog
+        What `read_catalog` returned.
+    contexts
+        Of all texts of the survey.
+    """
+    for context, messages in catalog.items():
+        if context and context not in contexts:
+            advice = f"take the entry out or rename it; {suggest(context, contexts)}"
+            what = f"no text has this msgctxt: {advice}"
+            yield Mistake(file, context, what)
+        elif not context and any(message.id for message in messages):
+            yield Mistake(file, "", "an entry has no msgctxt; say which text it is of")
 
 
 def is_draft(text: str) -> bool:

@@ -1,11 +1,11 @@
 """The codebook: what every column of a release means, in every language."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .experiments import draws_of
-from .questionnaire import Choice, Question, Questionnaire
+from .experiments import Draw, draws_of
+from .questionnaire import Choice, Item, Question, Questionnaire
 from .survey import Survey
 
 Kind = Literal["nominal", "ordinal", "integer", "decimal", "text", "count"]
@@ -36,11 +36,25 @@ RECORD_COLUMNS = {
 
 @dataclass(frozen=True)
 class Value:
-    """One value of a column: its code and what it stands for."""
+    """One value of a column: its code and what it stands for.
+
+    Attributes
+    ----------
+    name : str
+        The code.
+    labels : mapping
+        What it stands for by language.
+    missing : bool
+        Whether it stands where there is no value.
+    shown : tuple of mapping
+        For what chance decided: the texts that respondents with this value saw and
+        others may not have seen, by language. Items of a list experiment, or notes.
+    """
 
     name: str
     labels: Texts
     missing: bool = False
+    shown: tuple[Texts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,22 +155,48 @@ def _record_variables() -> Iterator[Variable]:
 
 
 def _assignment_variables(survey: Survey) -> Iterator[Variable]:
-    titles = {each.name: each.label for each in survey.questionnaire.experiments}
-    arms = {
-        each.name: {arm.name: arm.label for arm in each.arms}
-        for each in survey.questionnaire.experiments
-    }
+    experiments = {each.name: each for each in survey.questionnaire.experiments}
     for draw in draws_of(survey.questionnaire):
-        labels = arms.get(draw.name, {})
-        options = () if draw.is_order else draw.options
-        yield Variable(
-            draw.name,
-            "text" if draw.is_order else "nominal",
-            {"en": titles.get(draw.name, f"Drawn by chance: {draw.name}")},
-            {},
-            tuple(Value(name, {"en": labels.get(name, name)}) for name in options),
-            "assignment",
-        )
+        experiment = experiments.get(draw.name)
+        labels = {arm.name: arm.label for arm in experiment.arms} if experiment else {}
+        title = experiment.label if experiment else f"Drawn by chance: {draw.name}"
+        values = []
+        for option in () if draw.is_order else draw.options:
+            items = tuple(_items_shown(survey, draw, option))
+            notes = tuple(_notes_shown(survey, draw, option))
+            label = labels[option] if experiment else _DRAWN[option]
+            values.append(Value(option, {"en": label}, shown=items + notes))
+        kind: Kind = "text" if draw.is_order else "nominal"
+        yield Variable(draw.name, kind, {"en": title}, {}, tuple(values), "assignment")
+
+
+def _items_shown(survey: Survey, draw: Draw, option: str) -> Iterator[Texts]:
+    """Items of the list experiment whose group is drawn."""
+    translations = survey.questionnaires.values()
+    for same in zip(*(each.questions for each in translations), strict=True):
+        if same[0].kind == "list_experiment" and draw.name == f"{same[0].name}_group":
+            for items in zip(*(each.items for each in same), strict=True):
+                if option == "treatment" or not items[0].sensitive:
+                    yield _labels(survey, items)
+
+
+def _notes_shown(survey: Survey, draw: Draw, option: str) -> Iterator[Texts]:
+    """Notes that depend on this draw and on nothing else."""
+    translations = survey.questionnaires.values()
+    for pages in zip(*(each.pages for each in translations), strict=True):
+        for same in zip(*(each.questions for each in pages), strict=True):
+            conditions = [
+                each for each in (pages[0].relevant, same[0].relevant) if each
+            ]
+            depends = {name for each in conditions for name in each.names}
+            holds = all(each.holds({draw.name: option}) for each in conditions)
+            if same[0].kind == "note" and depends == {draw.name} and holds:
+                yield _labels(survey, same)
+
+
+def _labels(survey: Survey, same: Sequence[Item | Question]) -> Texts:
+    """Labels of one part of the questionnaire, given in every language."""
+    return dict(zip(survey.languages, (each.label for each in same), strict=True))
 
 
 def _answer_variables(
@@ -236,6 +276,14 @@ _KINDS: dict[str, Kind] = {
     "text": "text",
     "calculate": "text",
 }
+
+_DRAWN = {
+    "control": "Short list",
+    "treatment": "Long list, with the sensitive item",
+    "forward": "In the order of the questionnaire",
+    "reverse": "Turned round",
+}
+"""What is drawn for list experiments, and for scales that are turned round."""
 
 _UNANSWERED = [
     Value(name, {"en": MISSING_CODES[name]}, missing=True)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from .catalogs import is_draft, read_catalog, translate
+from .catalogs import find_strangers, is_draft, read_catalog, translate
 from .checks import Finding, check_questionnaire, check_study
 from .documents import MAX_CHARACTERS, read_document
 from .errors import AuthoringError, Mistake
@@ -128,12 +128,15 @@ def load_files(name: str, files: Mapping[str, str]) -> Survey:
                 continue
             look_up = partial(translate, catalog)
         problems: list[Finding] = []
-        note = partial(_note, look_up, problems)
+        contexts: set[str] = set()
+        note = partial(_note, look_up, contexts, problems)
         if questionnaire:
             questionnaires[language] = translate_questionnaire(questionnaire, note)
         if study:
             studies[language] = translate_study(study, note)
         mistakes += _sum_up(language, problems)
+        if language != "en" and questionnaire and study:
+            mistakes += find_strangers(f"{language}.po", catalog, contexts)
     if mistakes:
         raise AuthoringError(tuple(mistakes))
     return Survey(
@@ -206,8 +209,15 @@ def _as_written(_: str, english: str) -> tuple[str, str]:
     return english, next(find_markup(english), "")
 
 
-def _note(look_up: LookUp, problems: list[Finding], context: str, english: str) -> str:
-    """Translate a text and note what is wrong with it."""
+def _note(
+    look_up: LookUp,
+    contexts: set[str],
+    problems: list[Finding],
+    context: str,
+    english: str,
+) -> str:
+    """Translate a text and note its context and what is wrong with it."""
+    contexts.add(context)
     text, problem = look_up(context, english)
     if problem:
         problems.append((context, problem))

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,21 +13,26 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .codebook import MISSING_CODES, Value, Variable
+from .codebook import Variable
+from .descriptions import (
+    FILES,
+    PACKAGE,
+    POPULATION,
+    QUESTIONNAIRE,
+    README,
+    TYPES,
+    describe_package,
+    read_variables,
+    write_readme,
+)
+from .descriptions import RESPONSES as RESPONSES
 from .errors import ReleaseError
 from .survey import Survey
-
-PACKAGE = "datapackage.json"
-RESPONSES, POPULATION = "responses.parquet", "population.csv"
-QUESTIONNAIRE, README = "questionnaire.json", "README.md"
-FILES = (README, POPULATION, QUESTIONNAIRE, RESPONSES)
 
 FACTS_FROM_CALLER = frozenset(
     {"consent_versions", "profile", "k", "l", "suppressed_cells", "synthetic"}
 )
 """What `write_release` needs to be told besides `facts_of` the survey."""
-
-_TYPES = {"integer": "integer", "count": "integer", "decimal": "number"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +67,7 @@ class Release:
         for variable in self.variables:
             column = self.responses[variable.name]
             column = column.mask(column.isin(variable.missing_codes))
-            if variable.kind in _TYPES:
+            if variable.kind in TYPES:
                 column = column.astype(float)
             elif variable.kind != "text":
                 dtype = pd.CategoricalDtype(
@@ -185,9 +190,9 @@ def write_release(
             float_format="%.15g",
         )
         (unfinished / QUESTIONNAIRE).write_bytes(questionnaire.encode())
-        (unfinished / README).write_bytes(_describe(facts, variables).encode())
+        (unfinished / README).write_bytes(write_readme(facts, variables).encode())
         facts["files"] = {file: _hash(unfinished / file) for file in FILES}
-        content = _data_package(facts, variables, population)
+        content = describe_package(facts, variables, population)
         text = json.dumps(content, ensure_ascii=False, indent=2)
         (unfinished / PACKAGE).write_bytes(f"{text}\n".encode())
         if folder.exists():
@@ -226,7 +231,7 @@ def read_release(folder: Path) -> Release:
         package: dict[str, Any] = json.loads((folder / PACKAGE).read_bytes())
         released = package["parallax"]["files"]
         changed = [file for file in FILES if _hash(folder / file) != released[file]]
-        variables = tuple(_read_variable(field) for field in _fields(package))
+        variables = read_variables(package)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ReleaseError(
             f"{folder} is not a whole release: {Path(error.filename).name} is missing;"
@@ -248,11 +253,6 @@ def read_release(folder: Path) -> Release:
     return Release(package, responses, population, variables)
 
 
-def _fields(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    fields: list[Mapping[str, Any]] = package["resources"][0]["schema"]["fields"]
-    return fields
-
-
 def _check_columns(responses: pd.DataFrame, variables: Sequence[Variable]) -> None:
     names = [variable.name for variable in variables]
     if sorted(names) != sorted(responses.columns):
@@ -269,7 +269,7 @@ def _check_cells(column: "pd.Series[str]", variable: Variable) -> None:
         return
     known = [value.name for value in variable.values]
     fitting = column.isin([*known, "suppressed"])
-    if variable.kind in _TYPES:
+    if variable.kind in TYPES:
         fitting |= pd.to_numeric(column, errors="coerce").notna()
     unknown = int((~fitting).sum())
     if unknown:
@@ -305,90 +305,3 @@ def _wording(variable: Variable) -> dict[str, str]:
 
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _data_package(
-    facts: Mapping[str, Any], variables: Iterable[Variable], population: pd.DataFrame
-) -> dict[str, Any]:
-    """Describe the folder as a Frictionless Data Package."""
-    return {
-        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
-        "name": facts["survey"].replace("_", "-"),
-        "title": facts["title"],
-        "resources": [
-            {
-                "name": "responses",
-                "path": RESPONSES,
-                "format": "parquet",
-                "schema": {
-                    "fields": [_write_field(variable) for variable in variables]
-                },
-            },
-            {
-                "name": "population",
-                "path": POPULATION,
-                "format": "csv",
-                "schema": {
-                    "fields": [
-                        {
-                            "name": name,
-                            "type": "number" if name == "population" else "string",
-                        }
-                        for name in population.columns
-                    ]
-                },
-            },
-        ],
-        "parallax": dict(facts),
-    }
-
-
-def _write_field(variable: Variable) -> dict[str, Any]:
-    number = int if variable.kind in _TYPES else str
-    return {
-        "name": variable.name,
-        "type": _TYPES.get(variable.kind, "string"),
-        "title": variable.labels["en"],
-        "description": variable.question.get("en", ""),
-        "categories": [
-            {"value": number(value.name), "label": value.labels["en"]}
-            for value in variable.values
-            if not value.missing
-        ],
-        "categoriesOrdered": variable.kind == "ordinal",
-        "missingValues": list(variable.missing_codes),
-        "parallax": asdict(variable),
-    }
-
-
-def _read_variable(field: Mapping[str, Any]) -> Variable:
-    described = dict(field["parallax"])
-    values = tuple(Value(**value) for value in described.pop("values"))
-    return Variable(**described, values=values)
-
-
-def _describe(facts: Mapping[str, Any], variables: Sequence[Variable]) -> str:
-    """Say in a page what the folder holds and how to open it."""
-    weeks = " to ".join(dict.fromkeys(facts["weeks"])) or "no week"
-    synthetic = "**Synthetic data: invented respondents.**\n\n" * facts["synthetic"]
-    codes = "\n".join(f"- `{code}`: {text}" for code, text in MISSING_CODES.items())
-    return f"""# {facts["title"]}
-
-{synthetic}{facts["n_responses"]} responses, {weeks}, profile {facts["profile"]}.
-Release of the survey `{facts["survey"]}`, questionnaire version
-{facts["questionnaire_version"]}.
-
-- `{RESPONSES}`: one row per response in random order, {len(variables)} columns of text
-- `{POPULATION}`: what the weights are fitted to, with sources
-- `{QUESTIONNAIRE}`: the questionnaire in every language
-- `{PACKAGE}`: the codebook (a Frictionless Data Package) and how the data came about
-
-Codes that stand where there is no answer:
-
-{codes}
-
-There are no weights in the data: they are fitted to `{POPULATION}`, for example with
-`parallax compare`. In Python: `pandas.read_parquet("{RESPONSES}")`, or
-`surveys.read_release(...).frame()` with missing codes as missing values. In R:
-`arrow::read_parquet("{RESPONSES}")`.
-"""

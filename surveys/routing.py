@@ -1,7 +1,7 @@
 """Which pages and questions a respondent sees, given the answers so far."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .experiments import choices_of, pages_of
 from .expressions import Answer
@@ -54,14 +54,16 @@ def walk(
     }
     known = {name: value for name, value in context.items() if name not in asked}
     for page in pages_of(questionnaire, context):
-        if not _is_relevant(page, known) or not visible_questions(page, known):
+        if not _is_relevant(page, known):
             continue
         relevant = [one for one in page.questions if _is_relevant(one, known)]
+        if all(question.kind == "calculate" for question in relevant):
+            continue
         for question in relevant:
-            offered = _offered(questionnaire, question, known)
-            for name in question.variables:
-                if name in context:
-                    known[name] = _among(offered, context[name])
+            given = [name for name in question.variables if name in context]
+            if given:
+                offered = _offered(questionnaire, question, known)
+                known |= {name: _among(offered, context[name]) for name in given}
         fresh = calculated(page, known)
         known.update({name: fresh[name] for name in fresh if name in context})
         yield page, known
@@ -73,7 +75,10 @@ def path_of(questionnaire: Questionnaire, context: Answers) -> tuple[Page, ...]:
 
 
 def next_page(
-    questionnaire: Questionnaire, context: Answers, after: str | None
+    questionnaire: Questionnaire,
+    context: Answers,
+    after: str | None,
+    path: Sequence[Page] | None = None,
 ) -> Page | None:
     """Next page on the path; None when the questionnaire ends.
 
@@ -85,15 +90,21 @@ def next_page(
         Answers, random assignment and system variables by name.
     after
         Name of a page, on the path or not; None before the first.
+    path
+        What `path_of` returned, where it is known already.
     """
     places = _places(questionnaire, context)
     start = -1 if after is None else places[after]
-    path = path_of(questionnaire, context)
+    if path is None:
+        path = path_of(questionnaire, context)
     return next((page for page in path if places[page.name] > start), None)
 
 
 def previous_page(
-    questionnaire: Questionnaire, context: Answers, before: str | None
+    questionnaire: Questionnaire,
+    context: Answers,
+    before: str | None,
+    path: Sequence[Page] | None = None,
 ) -> Page | None:
     """Page before one on the path; None when that is the first.
 
@@ -105,11 +116,14 @@ def previous_page(
         Answers, random assignment and system variables by name.
     before
         Name of a page, on the path or not; None after the last.
+    path
+        What `path_of` returned, where it is known already.
     """
     places = _places(questionnaire, context)
     end = len(places) if before is None else places[before]
-    path = reversed(path_of(questionnaire, context))
-    return next((page for page in path if places[page.name] < end), None)
+    if path is None:
+        path = path_of(questionnaire, context)
+    return next((page for page in reversed(path) if places[page.name] < end), None)
 
 
 def _is_relevant(part: Page | Question, context: Answers) -> bool:

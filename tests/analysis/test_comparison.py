@@ -1,13 +1,19 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from analysis import SurveyDesign, compare, mean, proportion
+from analysis import SurveyDesign, compare, mean, proportion, total
+from analysis.comparison import average, omnibus_test
 from analysis.errors import ComparisonError
+from analysis.ordinal import ordinal
+from analysis.predictions import marginal_effects
+from analysis.quantiles import quantile
+from analysis.ratios import ratio
 
 
 @pytest.fixture
@@ -133,3 +139,132 @@ def test_comparisons_print_what_they_are_and_become_json(trust):
     assert table.summary().splitlines()[-1].startswith("90% t intervals, df = ")
     plain = json.loads(json.dumps(table.to_dict(), allow_nan=False))
     assert [row["group"] for row in plain["rows"]] == ["DE", "GB", "US"]
+
+
+def test_two_groups_at_once_are_the_t_test_squared(design):
+    trust = mean(design, "trust", by="gender")
+    test, pair = omnibus_test(trust), compare(trust).to_frame().iloc[0]
+    assert_allclose(test.statistic, pair["statistic"] ** 2, rtol=1e-12)
+    assert test.df == (1, trust.df - 1)
+    assert test.n_respondents == trust.n_respondents.sum()
+
+
+def test_a_group_without_answers_takes_no_part_in_the_test_of_all(survey):
+    frame = survey.assign(trust=survey["trust"].where(survey["country"] != "US"))
+    drawing = {"strata": "stratum", "clusters": "cluster"}
+    test = omnibus_test(mean(SurveyDesign(frame, **drawing), "trust", by="country"))
+    fewer = SurveyDesign(survey[survey["country"] != "US"], **drawing)
+    without = omnibus_test(mean(fewer, "trust", by="country"))
+    assert_allclose(test.statistic, without.statistic, rtol=1e-12)
+    assert test.df == without.df
+    assert "3 groups of country are equal" in str(test)
+
+
+def test_averages_of_shares_are_shares(design):
+    shares = average(proportion(design, "approval", by="country"), "equal")
+    assert_allclose(shares.values.sum(), 1, rtol=1e-12)
+    assert shares.values.index.name == "approval"
+    assert shares.interval == "logit"
+    assert (shares.conf_int()["conf_low"] > 0).all()
+    assert_allclose(shares.covariance.sum(), 0, atol=1e-15)
+
+
+def test_the_average_weighted_by_the_groups_own_weights_is_the_mean_of_all(design):
+    answered = design.domain(design.frame["trust"].notna())
+    ones = design.frame.assign(one=1.0)
+    sizes = total(
+        SurveyDesign(ones, weights="design_weight"), "one", by="country", where=answered
+    )
+    by_country = mean(design, "trust", by="country")
+    assert_allclose(
+        average(by_country, sizes.values).values["average"],
+        mean(design, "trust").values["trust"],
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("population", "weights 'population' is not known; use 'equal', or the"),
+        (
+            pd.Series({"CN": 1.0, "DE": 0.0}),
+            "weights: 3 of 4 groups of 'country' have no positive population "
+            "(DE, GB, US); add them",
+        ),
+    ],
+)
+def test_an_average_needs_to_know_what_each_country_counts(trust, weights, message):
+    with pytest.raises(ComparisonError) as raised:
+        average(trust, weights)
+    assert message in str(raised.value)
+
+
+def test_an_average_with_a_gap_is_refused(survey):
+    frame = survey.assign(trust=survey["trust"].where(survey["country"] != "US"))
+    estimate = mean(SurveyDesign(frame), "trust", by="country")
+    with pytest.raises(ComparisonError, match=r"1 of 4 groups .* error \(US\)"):
+        average(estimate, "equal")
+
+
+def test_more_groups_than_clusters_are_not_tested_at_once():
+    frame = pd.DataFrame(
+        {"village": [1, 2, 3] * 8, "age": list("abcd") * 6, "trust": range(24)}
+    )
+    frame["trust"] = frame["trust"] ** 2 % 7
+    estimate = mean(SurveyDesign(frame, clusters="village"), "trust", by="age")
+    with pytest.raises(ComparisonError, match="more than the 2 degrees of freedom"):
+        omnibus_test(estimate)
+
+
+@pytest.mark.parametrize(
+    "estimate",
+    [
+        lambda design: ratio(design, "trust", "items", by="country"),
+        lambda design: quantile(design, "trust", [0.25, 0.5], by="country"),
+        lambda design: total(design, "trust", by="country"),
+    ],
+)
+def test_whatever_has_groups_can_be_compared_and_averaged(design, estimate):
+    groups = estimate(design)
+    table = compare(groups, reference="CN", adjust="none")
+    assert_allclose(
+        table.values.xs("DE", level="group"),
+        groups.values.loc[["DE"]].to_numpy() - groups.values.loc[["CN"]].to_numpy(),
+    )
+    # Countries are strata: variances of differences are sums.
+    assert_allclose(
+        table.std_errors.xs("DE", level="group") ** 2,
+        groups.std_errors.loc[["DE"]].to_numpy() ** 2
+        + groups.std_errors.loc[["CN"]].to_numpy() ** 2,
+        rtol=1e-9,
+    )
+    assert 0 < omnibus_test(groups).p_value < 0.5
+    middle = average(groups, "equal").to_frame()
+    assert (middle["conf_low"] < middle["estimate"]).all()
+    assert (middle["estimate"] < middle["conf_high"]).all()
+
+
+def test_a_value_without_a_standard_error_is_compared_and_not_tested(trust):
+    covariance = trust.covariance.copy()
+    covariance.loc["US"], covariance["US"] = np.nan, np.nan
+    uncertain = replace(trust, covariance=covariance)
+    table = compare(uncertain, reference="CN").to_frame()
+    assert table["estimate"].notna().all()
+    missing = [False, False, True]
+    assert table["std_error"].isna().tolist() == missing
+    assert table["p_value"].isna().tolist() == missing
+    assert "for 2 comparisons" in compare(uncertain, reference="CN").method
+    assert omnibus_test(uncertain).df[0] == 2
+    with pytest.raises(ComparisonError, match="1 of 4 groups"):
+        average(uncertain, "equal")
+
+
+def test_estimates_with_several_levels_below_the_group_are_compared(design):
+    model = ordinal(design, "approval ~ gender * country")
+    effects = marginal_effects(model, "gender", by="country")
+    table = compare(effects, reference="CN").values
+    assert table.index.names == ["group", "reference", "gender", "approval"]
+    own = effects.values["DE", "male"] - effects.values["CN", "male"]
+    assert_allclose(table["DE", "CN", "male"], own, rtol=1e-12)
+    assert average(effects, "equal").values.index.names == ["gender", "approval"]

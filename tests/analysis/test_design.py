@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import AnalysisError, SurveyDesign, mean
+from analysis import AnalysisError, SurveyDesign, mean, proportion
 from analysis.errors import DesignError, EstimationError, UnknownColumn
 
 FRAME = pd.DataFrame(
@@ -85,9 +85,50 @@ NESTED = {"strata": "country", "clusters": "village", "nest": True}
         ),
         (
             {},
-            {"single_cluster": "average"},
+            {"single_cluster": "centre"},
             DesignError,
-            "single_cluster 'average' is not known",
+            "single_cluster 'centre' is not known; use 'fail', 'remove', 'certainty', ",
+        ),
+        (
+            {"village": 7},
+            {"clusters": "village", "single_cluster": "average"},
+            DesignError,
+            "single_cluster='average': 1 of 1 strata (the whole sample) have one",
+        ),
+        (
+            {"house": [1, 2, 1, 1, 1, 2], "houses": 4},
+            NESTED
+            | {
+                "clusters": ["village", "house"],
+                "population_sizes": ["villages", "houses"],
+            },
+            DesignError,
+            "clusters 'village': 2 of 4 have one sampled 'house' of several (2, 1), so",
+        ),
+        (
+            {"people": [3, 3, 2, 1, 3, 3]},
+            NESTED
+            | {"population_sizes": ["villages", "people"], "single_cluster": "average"},
+            DesignError,
+            "single_cluster='average': 1 of 4 'village' (2) have one sampled unit of",
+        ),
+        (
+            {"people": [3, 4, 1, 1, 3, 3]},
+            NESTED | {"population_sizes": ["villages", "people"]},
+            DesignError,
+            "population_sizes 'people': 1 of 6 rows (0) missing or different from",
+        ),
+        (
+            {},
+            NESTED | {"population_sizes": ["villages"] * 3},
+            DesignError,
+            "population_sizes has 3 columns (villages, villages, villages) for 1 of",
+        ),
+        (
+            {"n": [1, 2, 0, 1, 1, np.nan]},
+            {"counts": "n"},
+            DesignError,
+            "counts 'n': 2 of 6 rows (2, 5) missing or not positive",
         ),
     ],
 )
@@ -98,7 +139,11 @@ def test_impossible_designs_are_refused(change, options, error, message):
     assert isinstance(raised.value, AnalysisError)
 
 
-def test_an_empty_frame_and_repeated_columns_are_refused():
+def test_what_is_no_frame_an_empty_one_and_repeated_columns_are_refused():
+    with pytest.raises(DesignError, match=r"frame is a path, .* analysis.collapse"):
+        SurveyDesign("answers.parquet")
+    with pytest.raises(DesignError, match="frame is a dict, not a pandas DataFrame"):
+        SurveyDesign({"trust": [1]})
     with pytest.raises(DesignError, match="no rows"):
         SurveyDesign(FRAME.iloc[:0])
     with pytest.raises(DesignError, match="two columns 'trust'; rename one"):
@@ -113,11 +158,13 @@ def test_an_empty_frame_and_repeated_columns_are_refused():
         ({"clusters": "village"}, 2, 1),
         (NESTED, 4, 2),
         ({"strata": ["country", "village"], "single_cluster": "adjust"}, 6, 4),
+        (NESTED | {"clusters": ["village", "weight"]}, 4, 2),
+        ({"counts": "villages"}, 90, 1),
     ],
 )
 def test_clusters_and_strata_are_counted(options, n_clusters, n_strata):
     design = SurveyDesign(FRAME, **options)
-    assert design.n_respondents == 6
+    assert design.n_respondents == (90 if "counts" in options else 6)
     assert (design.n_clusters, design.n_strata) == (n_clusters, n_strata)
     assert f"{n_clusters} clusters, {n_strata} strata" in repr(design)
 
@@ -133,3 +180,18 @@ def test_later_changes_to_the_frame_are_not_seen():
     design = SurveyDesign(frame)
     frame["trust"] = 0.0
     assert mean(design, "trust").values["trust"] == 3
+
+
+def test_columns_that_hold_moments_are_no_groups():
+    design = SurveyDesign(FRAME, counts="villages", moments=["trust"])
+    assert mean(design, "trust").n_respondents["trust"] == 70
+    with pytest.raises(EstimationError, match="'trust' holds only moments"):
+        proportion(design, "trust")
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint32", "int64", "Int64", "float64"])
+def test_whole_numbers_are_sorted_into_groups_whatever_their_type(kind):
+    values = pd.Series([7, -3 if kind[0] == "i" else 3, 7, 100, 9], dtype=kind)
+    codes, labels = SurveyDesign(pd.DataFrame({"x": values})).groups("x")
+    assert labels.tolist() == sorted(set(values))
+    assert labels[codes].tolist() == values.tolist()

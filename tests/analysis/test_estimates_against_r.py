@@ -34,6 +34,7 @@ CASES = {
     "domain_total": lambda design: total(design, "trust", where="urban"),
     "by": lambda design: mean(design, "trust", by="country"),
     "by_age": lambda design: mean(design, "trust", by="age_group"),
+    "by_age_covmat": lambda design: mean(design, "trust", by="age_group"),
     "by_two": lambda design: mean(design, "trust", by=["country", "gender"]),
     "total_by": lambda design: total(design, "trust", by="country"),
     "shares": lambda design: proportion(design, "approval"),
@@ -74,8 +75,8 @@ def test_estimates_agree_with_r(named_design, case):
     [
         ("logit", 0.95, "logit", RTOL_LOGIT),
         ("logit", 0.90, "logit_90", RTOL_LOGIT),
-        ("korn-graubard", 0.95, "korn_graubard", RTOL),
-        ("korn-graubard", 0.90, "korn_graubard_90", RTOL),
+        ("beta", 0.95, "beta", RTOL),
+        ("beta", 0.90, "beta_90", RTOL),
         ("wilson", 0.95, "wilson", RTOL),
     ],
 )

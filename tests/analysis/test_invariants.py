@@ -17,6 +17,7 @@ from analysis import (
     rake,
     total,
 )
+from analysis.replicates import replicate
 
 RTOL = 1e-9  # closed forms in another order of summation
 ESTIMATES = {
@@ -61,6 +62,13 @@ def complex_design(frame):
     return SurveyDesign(frame, weights="weight", strata="country", clusters="cluster")
 
 
+def jackknife(frame):
+    return replicate(complex_design(frame), "JKn")
+
+
+every_design = pytest.mark.parametrize("make", [complex_design, jackknife])
+
+
 def assert_same(one, other):
     assert_allclose(one.values, other.values, rtol=RTOL, atol=1e-12)
     assert_allclose(one.covariance, other.covariance, rtol=RTOL, atol=1e-12)
@@ -68,31 +76,54 @@ def assert_same(one, other):
     assert one.group_df.tolist() == other.group_df.tolist()
 
 
+@every_design
 @every_estimate
 @few
 @given(frame=samples(), factor=st.floats(1e-3, 1e3))
-def test_the_scale_of_the_weights_does_not_matter(estimate, frame, factor):
+def test_the_scale_of_the_weights_does_not_matter(make, estimate, frame, factor):
     scaled = frame.assign(weight=frame["weight"] * factor)
-    assert_same(estimate(complex_design(scaled)), estimate(complex_design(frame)))
+    assert_same(estimate(make(scaled)), estimate(make(frame)))
 
 
+@every_design
 @every_estimate
 @few
 @given(frame=samples(), seed=st.integers(0, 1000))
-def test_the_order_of_the_respondents_does_not_matter(estimate, frame, seed):
+def test_the_order_of_the_respondents_does_not_matter(make, estimate, frame, seed):
     shuffled = frame.sample(frac=1, random_state=seed)
-    assert_same(estimate(complex_design(shuffled)), estimate(complex_design(frame)))
+    assert_same(estimate(make(shuffled)), estimate(make(frame)))
 
 
+@every_design
 @pytest.mark.parametrize("name", ["mean", "mean_by", "shares", "where"])
 @few
 @given(frame=samples(), share=st.floats(0.1, 0.9))
-def test_a_respondent_may_be_two_with_parts_of_the_weight(name, frame, share):
+def test_a_respondent_may_be_two_with_parts_of_the_weight(make, name, frame, share):
     parts = [frame.assign(weight=frame["weight"] * part) for part in (share, 1 - share)]
-    split = complex_design(pd.concat(parts, ignore_index=True))
-    one, other = (ESTIMATES[name](d) for d in (split, complex_design(frame)))
+    split = make(pd.concat(parts, ignore_index=True))
+    one, other = (ESTIMATES[name](d) for d in (split, make(frame)))
     assert_allclose(one.values, other.values, rtol=RTOL, atol=1e-12)
     assert_allclose(one.covariance, other.covariance, rtol=RTOL, atol=1e-12)
+
+
+@every_design
+@few
+@given(frame=samples())
+def test_totals_of_a_partition_add_up_with_their_covariance(make, frame):
+    design = make(frame)
+    parts = total(design, "trust", by=["country", "group"])
+    for by in ("country", "group"):
+        whole = total(design, "trust", by=by)
+        merged = np.array(
+            [parts.values.index.get_level_values(by) == g for g in whole.values.index]
+        ).astype(float)
+        assert_allclose(merged @ parts.values, whole.values, rtol=RTOL)
+        assert_allclose(
+            merged @ parts.covariance.to_numpy() @ merged.T,
+            whole.covariance,
+            rtol=RTOL,
+            atol=1e-9 * np.abs(whole.covariance.to_numpy()).max(),
+        )
 
 
 @few

@@ -5,13 +5,32 @@ import pandas as pd
 import pytest
 from lxml import html
 
-from analysis import SurveyDesign, compare, list_experiment, mean, rake, share_of
+from analysis import (
+    SurveyDesign,
+    compare,
+    list_experiment,
+    mean,
+    proportion,
+    rake,
+    share_of,
+)
 from analysis.errors import EstimationError, UnknownColumn
-from analysis.report import build_report
+from analysis.report import build_comparison, build_report
 from analysis.tables import masked, p_value, percent, points
 
 VIEWS = ["for", "halfway", "against"]
 ITEMS = "a b c d"
+SHOWN = {
+    "items_group": {
+        "control": ["Apples", "Bread", "Cheese"],
+        "treatment": ["Apples", "Bread", "Cheese", "The <sensitive> one"],
+    },
+    "view_order": {
+        "forward": ["Some are **for it**.\n\nOthers are against it."],
+        "reverse": ["Some are against it.\n\nOthers are **for it**."],
+    },
+    "arm": {"figures": ["In one year *seven* people."]},
+}
 PLAN = {
     "headline": {"outcome": "view", "share_of": ["for"], "label": "Share <for>"},
     "chart": "view",
@@ -37,6 +56,7 @@ def responses(n=150, seed=3):
             "country": np.repeat(["IT", "CN", "DE"], n),
             "sex": draw.choice(["woman", "man", "other"], rows, p=[0.4, 0.58, 0.02]),
             "view": draw.choice(VIEWS, rows, p=[0.5, 0.2, 0.3]),
+            "view_order": draw.choice(["forward", "reverse"], rows),
             "direct": yes,
             "items": counts.astype(str),
             "items_group": np.where(treated, "treatment", "control"),
@@ -56,7 +76,8 @@ CATEGORIES = {
     "sex": {"woman": "Woman", "man": "Man", "other": "Another answer"},
     "view": {"for": "I am for it", "halfway": "Halfway", "against": "I am against it"},
     "direct": {"yes": "Yes", "no": "No"},
-    "items_group": {"control": "control", "treatment": "treatment"},
+    "view_order": {"forward": "forward", "reverse": "reverse"},
+    "items_group": {"control": "Short list", "treatment": "Long list"},
     "arm": {"none": "No information", "figures": "Figures"},
     "after": {"yes": "Yes", "no": "No"},
 }
@@ -79,7 +100,19 @@ def package(**facts):
                 for value, label in CATEGORIES.get(name, {}).items()
             ],
             "missingValues": ["dont_know", "refused", "not_answered"],
-            "parallax": {"labels": {"en": f"Title of {name}"}},
+            "parallax": {
+                "labels": {"en": f"Title of {name}"},
+                "values": [
+                    {
+                        "name": value,
+                        "shown": [
+                            {"en": text, "de": "anders"}
+                            for text in SHOWN.get(name, {}).get(value, ())
+                        ],
+                    }
+                    for value in CATEGORIES.get(name, {})
+                ],
+            },
         }
         for name in responses(10)
     ]
@@ -100,7 +133,12 @@ def package(**facts):
         "margins": [["sex"]],
         "quasi_identifiers": ["country", "sex"],
         "report": PLAN,
-        "disclosure": {"population": "Adults", "probability_sample": False},
+        "disclosure": {
+            "population": "Adults",
+            "probability_sample": False,
+            "dates": "Two weeks.",
+            "sample_sizes_and_precision": "No quotas.",
+        },
         "labels": {"view": "The view"},
         "asked_by": "The <b>institute</b>",
         "files": {"responses.parquet": "cd34"},
@@ -131,7 +169,7 @@ def table(page, caption):
     found = [
         each
         for each in page.iter("table")
-        if each.findtext("caption").strip() == caption
+        if each.findtext("caption/span").strip() == caption
     ]
     assert len(found) == 1, (caption, len(found))
     rows = (
@@ -224,7 +262,8 @@ def test_weights_reach_their_margins(report):
     assert {row[3] for row in rows.values()} == {"0.0"}
     # Another gender has no target: lacking a margin, and not an error.
     margins = table(report[1], "Margins: CN China")
-    assert set(margins) == {"Woman", "Man", "Title of sex: not known"}
+    assert set(margins) == {"Woman", "Man"}
+    assert [row[1:] for row in margins.values()] == [["52.0", "52.0"], ["48.0", "48.0"]]
     sources = table(report[1], "Where the targets come from")
     assert sources["An <office>"] == ["2020", "illustrative", "CN, DE, IT", "6"]
 
@@ -249,6 +288,7 @@ def test_nothing_is_synthetic_where_respondents_are_real(stored):
 
 def test_the_file_needs_nothing_else(report):
     text, page = report
+    assert text.startswith("<!doctype html>")
     assert [*page.iter("script", "link", "img", "iframe", "object")] == []
     assert page.xpath("//@href | //@src | //@srcset") == []
     assert text.replace("http://www.w3.org/2000/svg", "").count("://") == 0
@@ -262,6 +302,69 @@ def test_texts_of_the_study_are_text(report):
     assert "The &lt;b&gt;institute&lt;/b&gt;" in text
     assert page.find_class("institute") == []
     assert "Full wording of view?" in page.text_content()
+
+
+def quoted(page, start):
+    """Texts that follow the paragraph which begins so, up to the next heading."""
+    (paragraph,) = [
+        each for each in page.iter("p") if each.text_content().startswith(start)
+    ]
+    follows = paragraph.itersiblings("ul", "blockquote", "h3", "h2")
+    return next(each for each in follows).text_content().split()
+
+
+def test_both_lists_and_all_texts_of_the_experiments_are_shown(report):
+    text, page = report
+    assert quoted(page, "Short list:") == ["ApplesBreadCheese"]
+    assert quoted(page, "Long list:") == ["ApplesBreadCheeseThe", "<sensitive>", "one"]
+    assert "The &lt;sensitive&gt; one" in text
+    # The two views stand before the question, turned round for half of them.
+    assert quoted(page, "forward:")[:4] == ["Some", "are", "for", "it."]
+    assert quoted(page, "reverse:")[:4] == ["Some", "are", "against", "it."]
+    assert quoted(page, "Figures:") == ["In", "one", "year", "seven", "people."]
+    assert quoted(page, "No information:") == ["nothing"]
+    assert "anders" not in text
+
+
+def test_the_report_says_which_answers_are_counted(report):
+    text = report[1].text_content()
+    assert "Counted are the answers “I am for it”." in text
+    assert "Asked directly, the answers “Yes” count." in text
+    assert "Counted are the answers “Yes”. Intervals hold one by one" in text
+
+
+def test_thin_cells_are_named_and_not_shown(stored, report):
+    # Nine Chinese men are left: their share would tell.
+    is_man = (stored["country"] == "CN") & (stored["sex"] == "man")
+    few = stored[~is_man | (is_man.cumsum() <= 9)].reset_index(drop=True)
+    _, page = build(few)
+    margins = table(page, "Margins: CN China")
+    assert margins["Man"] == ["withheld", "48.0", "48.0"]
+    assert margins["Woman"][0] == "withheld"
+    assert table(page, "Weights by country")["CN China"][2] == "withheld"
+    assert "stand for a cell of the margins in CN China." in page.text_content()
+    assert "stand for a cell of the margins" not in report[1].text_content()
+
+
+def test_an_effective_number_is_never_above_the_number_of_respondents():
+    # All women are for it, all men against: the margins tell the share exactly.
+    stored = responses(60)
+    stored["view"] = np.where(stored["sex"] == "woman", "for", "against")
+    _, page = build(stored)
+    for row in table(page, "Share <for>").values():
+        assert float(row[4]) < 1
+        assert int(row[5]) == int(row[0])
+
+
+def test_the_disclosure_statement_is_completed_from_the_data(report):
+    items = report[1].find(".//h2/../dl")
+    said = [each.text_content() for each in items]
+    assert said[said.index("Population") + 1] == "Adults"
+    assert said[said.index("Probability sample") + 1].startswith("No: ")
+    weeks = "Two weeks. In these data: 2026-W48 to 2026-W49."
+    assert said[said.index("Dates") + 1] == weeks
+    sizes = "No quotas. In these data: CN China 150, DE Germany 150, IT Italy 150."
+    assert said[said.index("Sample sizes and precision") + 1] == sizes
 
 
 def test_no_sampling_error_is_claimed_for_self_selected_respondents(report):
@@ -314,7 +417,7 @@ def test_a_question_that_nine_answered_is_withheld(stored):
 def test_a_plan_may_lack_an_experiment(stored, part):
     plan = {**copy.deepcopy(PLAN), part: None}
     _, page = build(stored, report=plan)
-    captions = " ".join(page.xpath("//caption/text()"))
+    captions = " ".join(page.xpath("//caption/span/text()"))
     assert ("list experiment" in captions) == (part != "sensitive")
     assert ("by arm" in captions) == (part != "arm_effect")
 
@@ -326,8 +429,8 @@ def test_without_a_plan_the_report_describes(stored):
 
 
 def test_weights_that_cannot_be_fitted_are_said_on_top(stored):
-    population = POPULATION[POPULATION["sex"] == "woman"].copy()
-    population.loc[len(POPULATION)] = ["CN", "man", 48, "An office", 2020, "official"]
+    population = POPULATION.copy()
+    population.loc[len(POPULATION)] = ["CN", "child", 9, "An office", 2020, "official"]
     _, page = build(stored, population=population)
     banner = page.find_class("banner")[1].text_content()
     assert banner.startswith("Nothing in this report is weighted: margin 'sex'")
@@ -355,6 +458,53 @@ def test_without_stored_codes_missing_answers_are_counted_together(stored):
 def test_what_cannot_be_reported_is_refused(stored, change, error, message):
     with pytest.raises(error, match=message):
         build_report(package(), change(frame_of(stored)), POPULATION)
+
+
+@pytest.fixture(scope="module")
+def by_country():
+    frame = pd.DataFrame(
+        {"country": np.repeat(["CN", "DE", "IT"], 20), "yes": [0.0, 1.0, 1.0] * 20}
+    )
+    return mean(SurveyDesign(frame, strata="country"), "yes", by="country")
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_a_comparison_is_a_page_of_its_own(by_country, synthetic):
+    text = build_comparison(
+        "A <file>",
+        by_country,
+        compare(by_country),
+        synthetic=synthetic,
+        self_selected=synthetic,
+    )
+    assert ("Not a probability sample" in text) == synthetic
+    assert by_country.method in text
+    page = html.fromstring(text)
+    assert text.startswith("<!doctype html>")
+    assert page.findtext(".//h1") == "A <file>"
+    assert len(page.xpath("//*[local-name()='svg'][@role='img']")) == 1
+    assert page.xpath("//@href | //@src | //script") == []
+    rows = table(page, "Estimates")
+    assert list(rows) == ["CN", "DE", "IT"]
+    assert rows["CN"][0] == f"{by_country.values['CN']:.4g}"
+    differences = compare(by_country)
+    rows = table(page, "Differences")
+    assert list(rows) == ["DE – CN", "IT – CN", "IT – DE"]
+    assert rows["DE – CN"][-1] == p_value(differences.p_values["DE", "CN"])
+    marked = [*page.iter("figcaption", "caption"), page.find("head/title")]
+    assert len(marked) == 4
+    assert all(("synthetic" in each.text_content()) == synthetic for each in marked)
+
+
+def test_a_comparison_of_all_answers_has_no_chart_and_no_empty_words():
+    frame = pd.DataFrame(
+        {"country": ["CN"] * 4 + ["DE"] * 4, "view": ["a", "b"] * 3 + ["a", "a"]}
+    )
+    shares = proportion(SurveyDesign(frame, strata="country"), "view", by="country")
+    page = html.fromstring(build_comparison("file", shares, compare(shares)))
+    assert [*page.iter("figure")] == []
+    assert next(iter(table(page, "Estimates"))) == "CN – a"
+    assert "nan" not in page.text_content()
 
 
 @pytest.mark.parametrize("counts", [[3, 40, 2], [9, 200, 30], [0, 5, 0], [1, 1, 1]])

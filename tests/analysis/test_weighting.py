@@ -3,16 +3,15 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from analysis import (
-    SurveyDesign,
-    mean,
-    poststratify,
-    proportion,
-    rake,
-    scale_to_population,
-    total,
+from analysis import SurveyDesign, mean, poststratify, proportion, rake
+from analysis.errors import (
+    EstimationError,
+    NotConverged,
+    UnknownColumn,
+    WeightingError,
 )
-from analysis.errors import NotConverged, UnknownColumn, WeightingError
+from analysis.replicates import replicate
+from analysis.weighting import calibrate
 
 FRAME = pd.DataFrame(
     {
@@ -35,6 +34,9 @@ AGES = pd.DataFrame(
 )
 SEXES = AGES.drop(columns="age").assign(
     sex=["f", "m"] * 2, population=[480, 520, 60, 20]
+)
+ROOMS = pd.DataFrame(
+    {"country": ["CN", "DE"], "population": [1000, 80], "trust": [2600, 520]}
 )
 SCHOOLS = AGES.drop(columns="age").assign(education=["low", "high"] * 2)
 
@@ -102,7 +104,7 @@ SCHOOLS = AGES.drop(columns="age").assign(education=["low", "high"] * 2)
         (
             lambda: rake(rake(DESIGN, AGES), SEXES),
             WeightingError,
-            "are already fitted to margins; give all margins in one call to rake()",
+            "are already fitted to margins; give all margins in one call",
         ),
         (
             lambda: rake(SurveyDesign(FRAME.assign(country=[*["CN"] * 7, None])), AGES),
@@ -115,9 +117,110 @@ SCHOOLS = AGES.drop(columns="age").assign(education=["low", "high"] * 2)
             "population has 2 margins (age, sex); rake() fits several",
         ),
         (
-            lambda: scale_to_population(DESIGN, pd.Series({"CN": 1000})),
+            lambda: rake(DESIGN, AGES[:2], missing="keep"),
             WeightingError,
-            "1 of 2 groups of 'country' have no population above 0 (DE)",
+            "margin 'age': 1 cells have respondents but no target (DE)",
+        ),
+        (
+            lambda: rake(replicate(SurveyDesign(FRAME[1:])), AGES),
+            WeightingError,
+            "replicate 1: margin 'age': 1 of 4 cells have no respondents (CN/young)",
+        ),
+        (
+            lambda: calibrate(DESIGN),
+            WeightingError,
+            "nothing to calibrate to; give margins, totals or both",
+        ),
+        (
+            lambda: calibrate(DESIGN, AGES, by="country", method="ridge"),
+            WeightingError,
+            "method 'ridge' is not known; use 'linear', 'raking' or 'logit'",
+        ),
+        (
+            lambda: calibrate(DESIGN, AGES, by="country", method="logit"),
+            WeightingError,
+            "the logit method needs bounds, such as (0.3, 3)",
+        ),
+        (
+            lambda: calibrate(
+                DESIGN, AGES, by="country", method="logit", bounds=(0.3, np.inf)
+            ),
+            WeightingError,
+            "the logit method needs finite ones",
+        ),
+        (
+            lambda: calibrate(DESIGN, AGES, by="country", bounds=(0, 2)),
+            WeightingError,
+            "bounds are (0, 2); they are factors, the lower between 0 and 1",
+        ),
+        (
+            lambda: calibrate(DESIGN, AGES, by="country", bounds=(0.9, 1.1)),
+            NotConverged,
+            "no factors between 0.9 and 1.1 reach the margins in 200 rounds; without "
+            "bounds they run from 0.5 to 2.5; furthest off is 'age' in DE: category ",
+        ),
+        (
+            lambda: calibrate(DESIGN, totals=ROOMS),
+            WeightingError,
+            "the totals need one row for each of 1 groups; 0 have none () and 1 rows",
+        ),
+        (
+            lambda: calibrate(DESIGN, totals=ROOMS[:1], by="country"),
+            WeightingError,
+            "the totals need one row for each of 2 groups; 1 have none (DE)",
+        ),
+        (
+            lambda: calibrate(DESIGN, totals={"trust": 300}),
+            UnknownColumn,
+            "the totals have no column 'population'; they have trust",
+        ),
+        (
+            lambda: calibrate(
+                DESIGN, totals=ROOMS.assign(trust=[np.nan, 1]), by="country"
+            ),
+            WeightingError,
+            "total of 'trust': 1 of 2 groups have no total or no population above 0 "
+            "(CN)",
+        ),
+        (
+            lambda: calibrate(
+                SurveyDesign(FRAME.assign(trust=[None, *range(7)])),
+                totals={"trust": 300, "population": 100},
+            ),
+            WeightingError,
+            "total of 'trust': 1 of 8 respondents have no value",
+        ),
+        (
+            lambda: calibrate(DESIGN, totals={"sex": 300, "population": 100}),
+            EstimationError,
+            "'sex' is not numeric",
+        ),
+        (
+            lambda: calibrate(DESIGN, totals={"trust": 790, "population": 100}),
+            WeightingError,
+            "of 8 weights would not be positive (lowest factor -",
+        ),
+        (
+            lambda: calibrate(
+                DESIGN, totals={"trust": 900, "population": 100}, method="raking"
+            ),
+            NotConverged,
+            "furthest off is the mean of 'trust' in all; merge",
+        ),
+        (
+            lambda: calibrate(DESIGN, AGES, by="country", per_cluster=True),
+            WeightingError,
+            "per_cluster needs a design with clusters",
+        ),
+        (
+            lambda: calibrate(
+                SurveyDesign(FRAME, weights="weight", clusters="sex"),
+                AGES,
+                by="country",
+                per_cluster=True,
+            ),
+            WeightingError,
+            "per_cluster: weights differ within 2 of 2 clusters of 'sex'",
         ),
         (
             lambda: rake(SurveyDesign(FRAME), AGES, by="land"),
@@ -165,7 +268,7 @@ def test_countries_without_respondents_are_no_mistake():
 def test_those_without_an_answer_can_keep_their_share():
     raked = rake(DESIGN, SCHOOLS, missing="keep")
     margins = raked.weighting.margins.loc["CN", "education"]
-    assert_allclose(margins.loc["(no answer)", "after"], 1 / 6, rtol=1e-12)
+    assert_allclose(margins.loc["(no target)", "after"], 1 / 6, rtol=1e-12)
     assert_allclose(margins.loc["high", "after"], 5 / 6 * 0.7, rtol=1e-12)
 
 
@@ -184,22 +287,60 @@ def test_the_report_tells_what_weighting_cost():
     text = str(raked.weighting)
     assert text.startswith("raked to age, sex within each country\n")
     assert "0.0 after" in text
-    weights = raked.frame["calibrated_weight"]
-    relative = weights / weights.groupby(FRAME["country"]).transform("mean")
-    assert_allclose(raked.weighting.design_effect, np.mean(relative**2), rtol=1e-12)
+    for weights, effect in (
+        (raked.frame["calibrated_weight"], raked.weighting.design_effect),
+        (FRAME["weight"], raked.weighting.design_effect_before),
+    ):
+        relative = weights / weights.groupby(FRAME["country"]).transform("mean")
+        assert_allclose(effect, np.mean(relative**2), rtol=1e-12)
 
 
-@pytest.mark.parametrize("population", [AGES, pd.Series({"CN": 1000, "DE": 80})])
-def test_scaling_counts_people_and_leaves_countries_alone(population):
-    scaled = scale_to_population(DESIGN, population)
-    people = total(
-        SurveyDesign(
-            scaled.frame.assign(one=1), weights="population_weight", strata="country"
-        ),
-        "one",
-        by="country",
+def test_countries_that_are_only_categories_are_no_countries():
+    countries = pd.Categorical(FRAME["country"], ["other", "DE", "CN"])
+    raked = rake(SurveyDesign(FRAME.assign(country=countries), weights="weight"), AGES)
+    weights = rake(DESIGN, AGES).frame["calibrated_weight"]
+    assert_allclose(raked.frame["calibrated_weight"], weights, rtol=1e-12)
+    assert list(raked.weighting.margins.index.unique("group")) == ["DE", "CN"]
+
+
+def test_values_without_a_target_can_keep_their_share_too():
+    frame = FRAME.assign(sex=FRAME["sex"].where(FRAME.index != 1, "other"))
+    frame.loc[2, "sex"] = None
+    raked = rake(SurveyDesign(frame, weights="weight"), SEXES, missing="keep")
+    assert_allclose(raked.frame["calibrated_weight"][1:3], FRAME["weight"][1:3])
+    margins = raked.weighting.margins.loc["CN", "sex"]
+    assert_allclose(margins.loc["(no target)"], 3 / 6, rtol=1e-12)
+    assert_allclose(margins.loc["f", "after"], 3 / 6 * 0.48, rtol=1e-12)
+    assert list(margins.index) == ["f", "m", "(no target)"]
+
+
+def test_the_report_tells_how_far_numbers_were_off():
+    calibrated = calibrate(DESIGN, SEXES, ROOMS, by="country", method="raking")
+    margins = calibrated.weighting.margins.xs("trust", level="margin")
+    assert_allclose(margins["target"], [2.6, 6.5], rtol=1e-12)
+    assert_allclose(margins["after"], margins["target"], rtol=1e-11)
+    means = mean(calibrated, "trust", by="country")
+    assert_allclose(means.values, [2.6, 6.5], rtol=1e-11)
+    assert_allclose(means.std_errors, 0, atol=1e-9)
+    before = mean(DESIGN, "trust", by="country").values
+    assert_allclose(margins["before"], before, rtol=1e-12)
+    miss = np.abs(before - [2.6, 6.5]).max()
+    assert str(calibrated.weighting).splitlines()[:3] == [
+        "calibrated (raking) to sex, trust within each country",
+        "sex off by 14.7 points before, 0.0 after",
+        f"mean of trust off by {miss:.3g} before, "
+        f"{np.abs(margins['after'] - margins['target']).max():.3g} after",
+    ]
+
+
+def test_rows_that_stand_for_several_respondents_weigh_as_they_do():
+    people = FRAME.loc[FRAME.index.repeat(3)].reset_index(drop=True)
+    people["sex"] = ["f", "m", "f"] * 8
+    one = rake(SurveyDesign(people, weights="weight"), [AGES, SEXES])
+    columns = ["country", "age", "sex"]
+    rows = people.groupby(columns, as_index=False).agg(
+        weight=("weight", "sum"), n=("weight", "size")
     )
-    assert_allclose(people.values, [1000, 80], rtol=1e-12)
-    before, after = (mean(d, "trust", by="country") for d in (DESIGN, scaled))
-    assert_allclose(after.values, before.values, rtol=1e-12)
-    assert_allclose(after.covariance, before.covariance, rtol=1e-12, atol=1e-15)
+    other = rake(SurveyDesign(rows, weights="weight", counts="n"), [AGES, SEXES])
+    sums = one.frame.groupby(columns)["calibrated_weight"].sum()
+    assert_allclose(other.frame["calibrated_weight"], sums, rtol=1e-11)

@@ -67,6 +67,16 @@ def test_unknown_surveys_and_unsafe_settings_are_usage_errors(parallax, monkeypa
     assert "PARALLAX_SECRET_KEY" in error
 
 
+def test_the_service_starts_on_a_migrated_database(parallax, monkeypatch, tmp_path):
+    started = {}
+    monkeypatch.setattr("uvicorn.run", lambda _, **how: started.update(how))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    assert parallax("serve", "--port", "8001", "--workers", "2")[0] == 0
+    assert (started["port"], started["workers"]) == (8001, 2)
+    assert not started["access_log"]
+    assert (tmp_path / "var" / "parallax.sqlite3").exists()
+
+
 def test_robots_walk_every_path_of_a_survey(parallax):
     status, output, _ = parallax("survey", "bots", EVERY_TYPE, "--count", "30")
     assert status == 0, output

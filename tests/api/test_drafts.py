@@ -42,7 +42,7 @@ def test_saving_again_replaces_and_discarding_deletes(engine: Engine) -> None:
             drafts.save(connection, "opinions", code, content)
         assert drafts.find(connection, "opinions", code) == "second"
         assert len(connection.execute(select(Draft)).all()) == 1
-        drafts.discard(connection, "opinions", code)
+        drafts.discard(connection, [drafts.draft_hash(code)])
         assert connection.execute(select(Draft)).all() == []
 
 
@@ -76,7 +76,7 @@ def test_a_draft_lives_until_the_end_of_the_following_week(
 def test_a_running_recorder_purges_again_and_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "PURGE_SECONDS", 0.05)
+    monkeypatch.setattr(recording, "HOUSEKEEPING_SECONDS", 0.05)
     recorder = Recorder(engine)
     recorder.start()
     for _ in range(2):  # what was there at the start, and what came later
@@ -84,7 +84,7 @@ def test_a_running_recorder_purges_again_and_again(
             monkeypatch.setattr(drafts, "today", lambda: date(2020, 1, 1))
             drafts.save(connection, "opinions", new_code(), CONTENT)
             monkeypatch.undo()
-            monkeypatch.setattr(recording, "PURGE_SECONDS", 0.05)
+            monkeypatch.setattr(recording, "HOUSEKEEPING_SECONDS", 0.05)
         deadline = time.monotonic() + 10
         left = 1
         while left and time.monotonic() < deadline:

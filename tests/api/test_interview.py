@@ -7,6 +7,7 @@ from api.errors import StateInvalid
 from api.interview import INFORMATION, REVIEW, Interview
 from surveys import load, load_files
 from surveys.experiments import draw_assignment
+from surveys.routing import path_of
 
 FILES = load(Path(__file__).parent / "definitions" / "every_type").files
 COUNTRIES = ("CN", "DE", "GB")
@@ -28,9 +29,14 @@ def interview(survey):
     return Interview(survey.name, survey.version, "en", assignment=assignment)
 
 
-def move_on(interview, survey):
+def way(interview, survey):
+    questionnaire = survey.questionnaires[interview.language]
     context = interview.context(COUNTRIES)
-    interview.move_on(survey.questionnaire, context)
+    return questionnaire, context, path_of(questionnaire, context)
+
+
+def move_on(interview, survey):
+    interview.move_on(*way(interview, survey))
     interview.seen.append(interview.page)
 
 
@@ -40,8 +46,8 @@ def test_parts_are_counted_as_far_as_the_answers_tell(interview, survey):
         move_on(interview, survey)
         if interview.page == "drinks":
             interview.answers["tea"] = "yes"
-        context = interview.context(COUNTRIES)
-        places.append((interview.page, *interview.place(survey.questionnaire, context)))
+        *_, path = way(interview, survey)
+        places.append((interview.page, *interview.place(path)))
     assert places == [
         ("you", 1, 5),
         ("drinks", 2, 6),
@@ -70,16 +76,14 @@ def test_after_the_review_only_new_pages_are_asked(interview, survey):
 def test_a_page_that_another_language_does_not_ask_is_left(interview, survey):
     for page, expected in (("drinks", "town"), ("you", "you"), (REVIEW, REVIEW)):
         interview.page, interview.language = page, "ar"
-        context = interview.context(COUNTRIES)
-        interview.stay_on_path(survey.questionnaires["ar"], context)
+        interview.stay_on_path(*way(interview, survey))
         assert interview.page == expected
 
 
 def test_back_goes_from_the_review_to_the_information(interview, survey):
     interview.page, seen = REVIEW, []
     while interview.page != INFORMATION:
-        context = interview.context(COUNTRIES)
-        interview.move_back(survey.questionnaire, context)
+        interview.move_back(*way(interview, survey))
         seen.append(interview.page)
     assert seen == ["list", "town", "drinks", "you", INFORMATION]
 

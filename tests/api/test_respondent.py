@@ -1,11 +1,12 @@
 import re
 import time
+from datetime import date
 from pathlib import Path
 
 import httpx
 import pytest
 from lxml import html
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from api import fieldwork, tickets
 from api.database import create_engine_for, migrate
@@ -227,6 +228,56 @@ def test_saved_answers_continue_with_the_code_only(service, visitor):
     )
     assert visitor.heading == "What you drink"
     assert html.fromstring(visitor.text).xpath("//input[@value='tea']/@checked")
+
+
+def test_what_was_saved_is_deleted_after_the_response_is_recorded(
+    service, visitor, monkeypatch
+):
+    """Never before it, nor in its transaction: another connection sees it already."""
+    seen = []
+
+    def discard(connection, hashes):
+        with service.engine.connect() as other:
+            bodies = other.scalars(select(Inbox.body)).all()
+        seen.append((len(hashes), sum("only here" in body for body in bodies)))
+        connection.execute(delete(Draft).where(Draft.draft_hash.in_(hashes)))
+
+    def kept():
+        with service.engine.connect() as connection:
+            return set(connection.scalars(select(Draft.draft_hash)))
+
+    before = kept()
+    answer_all(visitor, age="43").send("save")
+    code = shown_code(visitor.text)
+    visitor.response = visitor.client.post(
+        f"{visitor.address}/resume", data={"code": code, "language": "en"}
+    )
+    visitor.send("save").send("resume")
+    assert visitor.heading == "Check your answers"
+    visitor.send("back").send(upset="2", remark="only here")
+    assert len(kept() - before) == 2
+    monkeypatch.setattr("api.drafts.discard", discard)
+    visitor.send("submit")
+    assert visitor.heading == "Thank you"
+    end = time.monotonic() + 10
+    while kept() != before:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert seen == [(2, 1)]
+
+
+def test_withdrawal_is_promised_from_the_week_of_the_response_on(
+    service, visitor, monkeypatch
+):
+    assert "deleted for 8 weeks after you send them" in visitor.open().text
+    late = date(2027, 3, 10)  # a Wednesday, long after the survey opened
+    monkeypatch.setattr("api.pages.today", lambda: late)
+    answer_all(visitor)
+    assert "until May 9, 2027" in visitor.text
+    visitor.send("submit", withdrawal_code="yes")
+    assert "until May 9, 2027" in visitor.text
+    hashes = {record["consent_hash"] for record in stored(service)}
+    assert len(hashes) == 1
 
 
 def test_when_nothing_can_be_stored_the_page_carries_the_answers_on(

@@ -9,6 +9,7 @@ from api import fieldwork, tickets
 from api.codes import normalise, ticket_hash
 from api.database import writing
 from api.errors import FieldworkError, UnknownSurvey
+from api.mixing import mix
 from api.models import Ticket
 from api.recording import Submission, _record
 
@@ -37,6 +38,24 @@ def test_a_ticket_gives_one_answer(
     with writing(fielded) as connection:
         outcomes = [_record(connection, each) for each in (one, one, two)]
     assert outcomes == ["recorded", "already_recorded", "conflict"]
+
+
+def test_a_ticket_is_looked_up_before_the_first_question(
+    fielded: Engine, submission: Callable[..., Submission]
+) -> None:
+    codes = tickets.issue(fielded, "invited", "GB", 3)
+    waiting, mixed, valid = map(ticket_hash, codes)
+    for hash_ in (mixed, waiting):
+        one = submission(survey="invited", submission_hash=hash_)
+        with writing(fielded) as connection:
+            _record(connection, one)
+        if hash_ == mixed:
+            mix(fielded, "invited", minimum=1)
+    found = [tickets.look_up(fielded, "invited", hash_) for hash_ in (waiting, mixed)]
+    assert found == ["used", "used"]
+    assert tickets.look_up(fielded, "invited", valid) == "valid"
+    assert tickets.look_up(fielded, "opinions", valid) == "unknown"
+    assert tickets.look_up(fielded, "invited", ticket_hash("x")) == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -121,3 +121,59 @@ def test_every_language_has_its_own_words(shipped):
     for value in approval.values:
         if value.name not in ("not_answered", "not_asked", "suppressed"):
             assert len(set(value.labels.values())) == len(shipped.languages)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "starts"),
+    [
+        ("count_group", "control", ["U", "V", "W"]),
+        ("count_group", "treatment", ["U", "V", "W", "S"]),
+        ("arm", "a", []),
+        ("arm", "b", ["Only b", "Never a"]),
+    ],
+)
+def test_what_chance_showed_is_in_the_codebook(make_survey, name, value, starts):
+    told = """
+  - name: told
+    relevant: ${arm} = 'b'
+    questions:
+      - {type: note, name: only_b, label: Only b}
+      - {type: note, name: old, label: Only b and old, relevant: "${age} > 60"}
+      - {type: integer, name: more, label: More}
+  - name: also
+    questions:
+      - {type: note, name: not_a, label: Never a, relevant: "${arm} != 'a'"}
+      - {type: note, name: all, label: All}
+"""
+    book = {each.name: each for each in codebook(make_survey(SURVEY + told, STUDY))}
+    values = {each.name: each for each in book[name].values}
+    assert [text["en"] for text in values[value].shown] == starts
+
+
+def test_lists_and_texts_of_experiments_are_there_in_every_language(shipped):
+    book = {each.name: each for each in codebook(shipped)}
+    shown = {
+        (name, value.name): value.shown
+        for name in ("arm", "approval_list_group", "side_order")
+        for value in book[name].values
+    }
+    assert {key: len(texts) for key, texts in shown.items()} == {
+        ("arm", "control"): 0,
+        ("arm", "benefits"): 1,
+        ("arm", "costs"): 1,
+        ("approval_list_group", "control"): 4,
+        ("approval_list_group", "treatment"): 5,
+        ("side_order", "forward"): 1,
+        ("side_order", "reverse"): 1,
+    }
+    for texts in shown.values():
+        for text in texts:
+            assert list(text) == list(shipped.languages)
+            assert len(set(text.values())) == len(shipped.languages)
+    only_long = [
+        each
+        for each in shown["approval_list_group", "treatment"]
+        if each not in shown["approval_list_group", "control"]
+    ]
+    assert [text["en"] for text in only_long] == ["A social credit system"]
+    assert "3.51 million" in shown["arm", "benefits"][0]["en"]

@@ -140,6 +140,12 @@ def test_the_package_describes_the_folder(shipped, write):
     assert fields["gender"]["missingValues"] == [
         *("refused", "not_answered", "not_asked", "suppressed")
     ]
+    lists = fields["approval_list_group"]["description"].split("\n\n")
+    assert [each.split(": ")[0] for each in lists] == [
+        "Short list",
+        "Long list, with the sensitive item",
+    ]
+    assert ["A social credit system" in each for each in lists] == [False, True]
     assert [each["path"] for each in package["resources"]] == [
         "responses.parquet",
         "population.csv",

@@ -23,8 +23,8 @@ designs <- list(
   simple = svydesign(~1, weights = ~1, data = d)
 )
 
-# Joint covariance of domain means: total of the linearised variables. svyby of this
-# version of survey has no covariance between domains.
+# Joint covariance of domain means: total of the linearised variables; svyby's own
+# (covmat = TRUE) is beside it.
 joint <- function(design, y, group) {
   w <- weights(design)
   z <- sapply(levels(group), function(g) {
@@ -75,6 +75,10 @@ cases <- lapply(designs, function(design) {
       estimate = svyby(~trust, ~age_group, trust, svymean)$trust,
       std_error = unname(SE(svyby(~trust, ~age_group, trust, svymean))),
       covariance = joint(design, d$trust, factor(d$age_group))),
+    by_age_covmat = {
+      fit <- svyby(~trust, ~age_group, trust, svymean, covmat = TRUE)
+      list(estimate = unname(coef(fit)), covariance = unname(vcov(fit)))
+    },
     by_two = list(
       estimate = svyby(~trust, ~gender + country, trust, svymean)$trust,
       std_error = unname(SE(svyby(~trust, ~gender + country, trust, svymean)))),
@@ -112,8 +116,8 @@ intervals <- lapply(designs[c("complex", "finite", "strata")], function(design) 
   list(
     logit = each(0.95, by_method("logit")),
     logit_90 = each(0.90, by_method("logit")),
-    korn_graubard = each(0.95, by_method("beta")),
-    korn_graubard_90 = each(0.90, by_method("beta")),
+    beta = each(0.95, by_method("beta")),
+    beta_90 = each(0.90, by_method("beta")),
     wilson = each(0.95, function(part, level) {
       fit <- svymean(~aware, part)
       p <- coef(fit)[[1]]

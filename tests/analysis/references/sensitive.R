@@ -26,6 +26,23 @@ bias <- function(inside) {
 }
 
 counted <- subset(design, !is.na(items))
+
+# Types implied by both lists (Blair and Imai 2012): the difference of two distribution
+# functions is the coefficient of a regression on the list.
+n_items <- max(d$items[d$long_list == 0], na.rm = TRUE)
+type <- function(y, holds) {
+  up_to <- if (holds) y - 0 * d$long_list else y - 1 + d$long_list
+  part <- subset(update(design, below = as.numeric(items <= up_to)), !is.na(items))
+  fit <- svyglm(below ~ long_list, part)
+  c(if (holds) -1 else 1, 1) * c(coef(fit)[["long_list"]], SE(fit)[["long_list"]])
+}
+types <- rbind(t(sapply(0:n_items, type, holds = TRUE)),
+               t(sapply(0:n_items, type, holds = FALSE)))
+extremes <- function(part) {
+  m <- svymean(~I(as.numeric(items == 0)) + I(as.numeric(items == n_items)), part)
+  cbind(coef(m), SE(m))
+}
+short <- subset(counted, long_list == 0)
 countries <- sort(unique(d$country))
 writeLines(jsonlite::toJSON(list(
   made_with = paste(R.version.string, "survey", packageVersion("survey")),
@@ -33,6 +50,10 @@ writeLines(jsonlite::toJSON(list(
   by = t(sapply(countries, function(g) difference(subset(counted, country == g)),
                 USE.NAMES = FALSE)),
   urban = difference(subset(counted, urban == "True")),
+  n_items = n_items,
+  types = types,
+  extremes = unname(extremes(short)),
+  extremes_cn = unname(extremes(subset(short, country == "CN"))),
   bias_all = bias(rep(TRUE, nrow(d))),
   bias_by = t(sapply(countries, function(g) bias(d$country == g), USE.NAMES = FALSE))
 ), digits = NA, auto_unbox = TRUE, pretty = TRUE), file.path(here, "sensitive.json"))

@@ -1,0 +1,222 @@
+"""Fitted models: coefficients with their design-based covariance."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr, stdtrit
+
+from analysis.design import SurveyDesign
+from analysis.errors import EstimationError
+from analysis.estimates import describe_variance
+from analysis.likelihood import (
+    Likelihood,
+    Maximum,
+    influence_of,
+    inverse_times,
+    maximize,
+)
+from analysis.model_matrices import ModelMatrix
+from analysis.results import check_level, records, table
+from analysis.totals import Floats, Influence, sums
+from analysis.variance import covariance, degrees_of_freedom
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What was fitted to whom: what tests and predictions are computed from.
+
+    Attributes
+    ----------
+    design : SurveyDesign
+    matrix : ModelMatrix
+    likelihood : Likelihood
+    maximum : Maximum
+    names : list of str
+        Of the coefficients.
+    answers : Index
+        What is predicted: the response, or the share of each of its categories.
+    """
+
+    design: SurveyDesign
+    matrix: ModelMatrix
+    likelihood: Likelihood
+    maximum: Maximum
+    names: list[str]
+    answers: pd.Index
+
+    def refit(self, weights: Floats) -> Floats:
+        """Coefficients under other weights of the respondents, shape (k,)."""
+        rows, start = self.matrix.row_weights(weights), self.maximum.coefficients
+        try:
+            return maximize(self.likelihood, rows, start, self.names).coefficients
+        except EstimationError as error:
+            raise EstimationError(
+                f"{self.matrix.formula!r} under a set of replicate weights: {error}"
+            ) from None
+
+    def influence(self, mapping: Floats) -> list[Influence]:
+        """Influence values of ``coefficients @ mapping``."""
+        return influence_of(
+            self.matrix.codes,
+            self.design.sample.weights,
+            partial(self.likelihood.scores, self.maximum.coefficients),
+            inverse_times(self.maximum.information, mapping),
+            len(self.design.sample.strata),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """Coefficients of a model with their joint covariance.
+
+    Attributes
+    ----------
+    values : Series
+        Coefficients. Of a multinomial model the index is (category, column), of an
+        ordinal one the thresholds follow, named ``"lower|upper"``.
+    covariance : DataFrame
+        Joint covariance, same index both ways.
+    df : int
+        Degrees of freedom of t tests and intervals: clusters minus strata, plus one,
+        minus the columns of the model matrix.
+    n_respondents : int
+        Respondents used.
+    missing : Series
+        Respondents left out for want of an answer, by variable.
+    method : str
+        One line: what was fitted and how.
+    model : Model
+        What was fitted to whom, for tests and predictions.
+    """
+
+    values: pd.Series
+    covariance: pd.DataFrame
+    df: int
+    n_respondents: int
+    missing: pd.Series
+    method: str
+    model: Model
+
+    @property
+    def std_errors(self) -> pd.Series:
+        """Standard errors of the coefficients."""
+        return pd.Series(np.sqrt(np.diag(self.covariance)), index=self.values.index)
+
+    @property
+    def statistics(self) -> pd.Series:
+        """Coefficient divided by standard error."""
+        return self.values / self.std_errors.where(self.std_errors > 0)
+
+    @property
+    def p_values(self) -> pd.Series:
+        """Two-sided t tests of coefficients that are zero, not adjusted."""
+        df = self.df if self.df > 0 else np.nan
+        p_values = 2 * stdtr(df, -self.statistics.abs().to_numpy())
+        return pd.Series(p_values, index=self.values.index)
+
+    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
+        """Confidence limits, columns ``conf_low`` and ``conf_high``."""
+        df = self.df if self.df > 0 else np.nan
+        margin = stdtrit(df, (1 + check_level(level)) / 2) * self.std_errors
+        return pd.DataFrame(
+            {"conf_low": self.values - margin, "conf_high": self.values + margin}
+        )
+
+    def ratios(self, level: float = 0.95) -> pd.DataFrame:
+        """Exponentiated coefficients with their limits: odds or rate ratios.
+
+        Columns ratio, conf_low, conf_high. Odds ratios with the logit link, hazard
+        ratios with cloglog, rate ratios with Poisson.
+        """
+        limits = self.conf_int(level)
+        return pd.DataFrame({"ratio": self.values}).join(limits).apply(np.exp)
+
+    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+        """One row for each coefficient.
+
+        Columns estimate, std_error, conf_low, conf_high, n_respondents, statistic, df,
+        p_value.
+        """
+        frame = pd.DataFrame({"estimate": self.values, "std_error": self.std_errors})
+        return frame.join(self.conf_int(level)).assign(
+            n_respondents=self.n_respondents,
+            statistic=self.statistics,
+            df=self.df,
+            p_value=self.p_values,
+        )
+
+    def to_dict(self, level: float = 0.95) -> dict[str, Any]:
+        """Plain values that JSON can hold; what is missing is None."""
+        return {
+            "method": self.method,
+            "interval": self._interval_line(level),
+            "n_respondents": self.n_respondents,
+            "missing": {str(name): int(n) for name, n in self.missing.items()},
+            "rows": records(self.to_frame(level)),
+        }
+
+    def summary(self, level: float = 0.95) -> str:
+        """Render the table, and say how the numbers were made."""
+        left_out = ", ".join(f"{name} {n}" for name, n in self.missing.items() if n)
+        lines = [self.method, table(self.to_frame(level)), self._interval_line(level)]
+        return "\n".join(lines + ([f"missing: {left_out}"] if left_out else []))
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _interval_line(self, level: float) -> str:
+        return f"{100 * level:g}% t intervals, df = {self.df}"
+
+
+def fit(
+    design: SurveyDesign,
+    matrix: ModelMatrix,
+    likelihood: Likelihood,
+    start: Floats,
+    *,
+    index: pd.Index,
+    answers: pd.Index,
+    n_columns: int,
+    what: str,
+) -> Regression:
+    """Maximize the weighted likelihood, and take its covariance from the design.
+
+    Parameters
+    ----------
+    design : SurveyDesign
+    matrix : ModelMatrix
+    likelihood : Likelihood
+    start : floats, shape (k,)
+    index : Index, length k
+        Names of the coefficients.
+    answers : Index
+        What the predictions are of.
+    n_columns : int
+        Columns of the model matrix, intercept included.
+    what : str
+        Such as "logit regression".
+    """
+    names = [":".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in index]
+    weights = matrix.row_weights(design.sample.weights)
+    try:
+        maximum = maximize(likelihood, weights, start, names)
+    except EstimationError as error:
+        raise EstimationError(f"{matrix.formula!r}: {error}") from None
+    model = Model(design, matrix, likelihood, maximum, names, answers)
+    cov = covariance(model.influence(np.eye(len(start))), design.sample, model.refit)
+    used = np.minimum(matrix.codes, 0)
+    degrees = degrees_of_freedom(used, 1, design.sample)[0]
+    n = round(sums(used, design.sample.counts, 1)[0])
+    return Regression(
+        values=pd.Series(maximum.coefficients, index=index),
+        covariance=pd.DataFrame(cov, index=index, columns=index),
+        df=int(degrees) + 1 - n_columns,
+        n_respondents=n,
+        missing=matrix.missing,
+        method=f"{what[0].upper()}{what[1:]}, {matrix.formula}: {n} of "
+        f"{design.n_respondents} respondents, {describe_variance(design)}",
+        model=model,
+    )

@@ -1,0 +1,60 @@
+"""What all commands share: words on the terminal, errors in words, the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from sqlalchemy import Engine
+
+from analysis import AnalysisError
+from surveys import AuthoringError, SurveyError
+
+from .database import create_engine_for, migrate
+from .errors import ApiError
+from .robots import DeadEnd
+from .settings import Settings
+
+NO, USAGE = 1, 2
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Name = Annotated[str, typer.Argument(help="The survey's name: its folder's name.")]
+
+
+def say(text: str = "") -> None:
+    """Print for the person at the terminal."""
+    typer.echo(text)
+
+
+@contextmanager
+def errors_in_words() -> Iterator[None]:
+    """Turn what went wrong into a sentence and an exit status."""
+    try:
+        yield
+    except AuthoringError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(NO) from error
+    except DeadEnd as error:
+        typer.echo(f"dead end: {error}", err=True)
+        raise typer.Exit(NO) from error
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            setting = "PARALLAX_" + "_".join(map(str, problem["loc"])).upper()
+            typer.echo(f"{setting}: {problem['msg']}", err=True)
+        raise typer.Exit(USAGE) from error
+    except (SurveyError, AnalysisError, ApiError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(USAGE) from error
+
+
+@contextmanager
+def database() -> Iterator[Engine]:
+    """The database of this installation, migrated to the present schema."""
+    with errors_in_words():
+        engine = create_engine_for(Settings())
+        try:
+            migrate(engine)
+            yield engine
+        finally:
+            engine.dispose()

@@ -1,0 +1,1 @@
+"""How fast the analysis is, and whether its intervals hold what they promise."""

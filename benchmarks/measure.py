@@ -1,0 +1,122 @@
+"""Time and peak memory of a piece of work, in a process of its own."""
+
+import ctypes
+import gc
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Tool = Callable[[Path], Callable[[], npt.NDArray[np.float64]]]
+
+
+@dataclass
+class Measured:
+    """What the runs of one tool took.
+
+    Attributes
+    ----------
+    seconds : list of float
+    megabytes : list of float
+        Peak of the process's memory above what it held with the data loaded.
+    values : floats
+        The result.
+    absent : str
+        Why there is none.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    megabytes: list[float] = field(default_factory=list)
+    values: npt.NDArray[np.float64] = field(default_factory=lambda: np.array([]))
+    absent: str = ""
+
+    @property
+    def best(self) -> float:
+        """Seconds of the quickest run."""
+        return min(self.seconds)
+
+    @property
+    def memory(self) -> float:
+        """Megabytes of the hungriest run; the first loads late imports, too."""
+        return max(self.megabytes)
+
+
+def measure(tools: Mapping[str, Tool], source: Path, runs: int) -> dict[str, Measured]:
+    """Run the tools in turns, each in its own process: floor, ours, floor, ours, ...
+
+    Parameters
+    ----------
+    tools : name and tool
+    source : Path
+        What each tool reads first.
+    runs : int
+        Rounds; the first one warms up and counts as any other, since the best counts.
+    """
+    context = multiprocessing.get_context("spawn")
+    pipes, workers = {}, []
+    for name, tool in tools.items():
+        pipes[name], end = context.Pipe()
+        workers.append(context.Process(target=_serve, args=(end, tool, source)))
+        workers[-1].start()
+    results = {name: Measured() for name in tools}
+    for _ in range(runs):
+        for name, pipe in pipes.items():
+            if results[name].absent:
+                continue
+            pipe.send("run")
+            answer = pipe.recv()
+            if isinstance(answer, str):
+                results[name].absent = answer
+                continue
+            seconds, megabytes, results[name].values = answer
+            results[name].seconds.append(seconds)
+            results[name].megabytes.append(megabytes)
+    for pipe in pipes.values():
+        pipe.send("end")
+    for worker in workers:
+        worker.join()
+    return results
+
+
+def _serve(pipe: Connection, tool: Tool, source: Path) -> None:
+    try:
+        work = tool(source)
+    except Exception as problem:  # an absent or failing tool is a result, too
+        work, reason = None, f"{type(problem).__name__}: {problem}"
+    while pipe.recv() == "run":
+        if work is None:
+            pipe.send(reason)
+            continue
+        before, start = _reset_peak(), time.perf_counter()
+        try:
+            values = work()
+        except Exception as problem:
+            pipe.send(f"{type(problem).__name__}: {problem}")
+            continue
+        seconds = time.perf_counter() - start
+        pipe.send((seconds, _peak() - before, values))
+
+
+def _reset_peak() -> float:
+    """Forget the peak of this process's memory; megabytes that it holds now."""
+    gc.collect()
+    if sys.platform == "linux":
+        # What earlier runs freed must not hide what this one needs.
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> float:
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
