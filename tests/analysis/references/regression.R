@@ -14,8 +14,18 @@ d$three <- factor(c("agree", "agree", "neither", "disagree", "disagree")[d$appro
                   c("agree", "neither", "disagree"))
 
 complex <- svydesign(~cluster, strata = ~stratum, weights = ~design_weight, data = d)
+# Shares of education within countries; each country keeps its sum of weights.
+margin <- subset(read.csv(file.path(here, "..", "data", "population.csv")),
+                 education != "", c("country", "education", "population"))
+size <- function(x, country) ave(x, country, FUN = sum)
+weight <- tapply(d$design_weight, d$country, sum)
+margin$Freq <- margin$population / size(margin$population, margin$country) *
+  weight[margin$country]
+margin$population <- NULL
+
 designs <- list(
   complex = complex,
+  poststratified = postStratify(complex, ~country + education, margin),
   finite = svydesign(~cluster, strata = ~stratum, weights = ~design_weight, fpc = ~n_psu,
                      data = d),
   strata = svydesign(~1, strata = ~country, weights = ~design_weight, data = d),
