@@ -69,6 +69,13 @@ class Release:
         names = self.table.column_names
         return pd.DataFrame(pa.Table.from_arrays(columns, names).to_pandas())
 
+    def cells(self, name: str) -> pa.DictionaryArray:
+        """One column: each code once, and for every response which one it is."""
+        column = self.table.column(name)
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        return column.combine_chunks()
+
     @cached_property
     def questionnaires(self) -> dict[str, Questionnaire]:
         """The questionnaire in each language, English first."""

@@ -2,15 +2,18 @@
 
 A release holds codes such as ``strongly_approve`` and ``dont_know``. Statistical
 software holds numbers with labels: here the answers of a scale are 1, 2, 3, ... in the
-order of the questionnaire, and the reasons for which there is no answer stay distinct.
+order of the questionnaire, or the numbers that its author gave them, and the reasons
+for which there is no answer stay distinct.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
 
 from ..codebook import MISSING_CODES, Texts, Variable
 from ..releases import Release
@@ -60,14 +63,19 @@ class Column:
         """Whether its cells are texts, which have no numbers and no missing codes."""
         return self.variable.kind == "text"
 
-    def encode(self, cells: "pd.Series[str]") -> npt.NDArray[np.float64]:
-        """Numbers for text codes, shape (n_responses,)."""
+    def encode(self, cells: pa.DictionaryArray) -> npt.NDArray[np.number[Any]]:
+        """Numbers for text codes, shape (n_responses,): 32-bit ones where they fit."""
         known = {**self.numbers, **self.missing}
-        coded: npt.NDArray[np.float64] = np.array(cells.map(known), dtype=float)
-        if self.variable.kind in NUMERIC:
-            typed = np.isnan(coded)
-            coded[typed] = cells[typed].astype(float)
-        return coded
+        numbers = np.array(
+            [
+                float(known[code] if code in known else code)
+                for code in cells.dictionary.to_pylist()
+            ]
+        )
+        fits = np.abs(numbers).max(initial=0) < 2**31
+        if fits and self.variable.kind != "decimal":
+            numbers = numbers.astype(np.int32)
+        return numbers[cells.indices.to_numpy()]
 
 
 def columns_of(release: Release, language: str = "en") -> tuple[Column, ...]:
@@ -84,12 +92,12 @@ def columns_of(release: Release, language: str = "en") -> tuple[Column, ...]:
     tuple of Column
     """
     return tuple(
-        _column(variable, release.responses[variable.name], language)
+        _column(variable, release.cells(variable.name), language)
         for variable in release.variables
     )
 
 
-def _column(variable: Variable, cells: "pd.Series[str]", language: str) -> Column:
+def _column(variable: Variable, cells: pa.DictionaryArray, language: str) -> Column:
     if variable.kind == "text":
         label = text_of(variable.labels, language)
         return Column(variable, label, {}, {}, {}, "nominal")
@@ -98,7 +106,7 @@ def _column(variable: Variable, cells: "pd.Series[str]", language: str) -> Colum
     is_number = variable.kind in NUMERIC
     numbers = (
         {name: int(name) for name in answers}
-        if is_number
+        if is_number or all(map(_NUMBER.fullmatch, answers))
         else {name: at for at, name in enumerate(answers, start=1)}
     )
     lower = BELOW_ANSWERS if is_number and _has_negative(cells) else 0
@@ -129,9 +137,13 @@ _MEASURES = {
 }
 
 
-def _has_negative(cells: "pd.Series[str]") -> bool:
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+"""A choice that is named by a whole number, which then is its code."""
+
+
+def _has_negative(cells: pa.DictionaryArray) -> bool:
     """Whether an answer is below zero; codes never begin with a minus sign."""
-    return bool(cells.str.startswith("-").any())
+    return any(code.startswith("-") for code in cells.dictionary.to_pylist())
 
 
 def text_of(texts: Texts, language: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
@@ -17,7 +18,8 @@ CODEBOOK_COLUMNS = (
     *("missing", "number"),
 )
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-
+BATCH = 10_000
+"""Responses that are written at once."""
 
 NEGATIVE_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 
@@ -37,26 +39,30 @@ def write_csv(release: Release, path: Path, language: str, notes: Notes) -> None
     notes : Notes
         Told of the cells that were changed for spreadsheets.
     """
-    _write(path, release.responses)
+    names = release.table.column_names
+    cells = [release.cells(name) for name in names]
+    _write(path, names, cells)
     spreadsheet = path.with_name(f"{path.stem}-spreadsheet.csv")
-    safe = pd.DataFrame(
-        {
-            neutral(str(name)): release.responses[name].map(neutral)
-            for name in release.responses
-        }
-    )
-    changed = int((safe.to_numpy() != release.responses.to_numpy()).sum())
+    safe = [_neutral_cells(column) for column in cells]
+    changed = sum(n_changed for _, n_changed in safe)
     if changed:
         notes.add(
             spreadsheet.name,
             f"{changed} cells begin with an apostrophe, so that no spreadsheet takes"
             f" them for a formula; {path.name} has them as they were given",
         )
-    _write(spreadsheet, safe, start="\ufeff")
+    _write(
+        spreadsheet,
+        [neutral(name) for name in names],
+        [column for column, _ in safe],
+        start="\ufeff",
+    )
     codebook = pd.DataFrame(codebook_rows(release, language), columns=CODEBOOK_COLUMNS)
+    codebook = codebook.map(neutral)
     _write(
         path.with_name(f"{path.stem}-codebook.csv"),
-        codebook.map(neutral),
+        CODEBOOK_COLUMNS,
+        [pa.array(codebook[name], pa.string()) for name in CODEBOOK_COLUMNS],
         start="\ufeff",
     )
 
@@ -98,8 +104,24 @@ def neutral(text: str) -> str:
     return f"'{text}"
 
 
-def _write(path: Path, frame: pd.DataFrame, start: str = "") -> None:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
+def _neutral_cells(cells: pa.DictionaryArray) -> tuple[pa.DictionaryArray, int]:
+    """Cells that no spreadsheet takes for a formula, and how many were changed."""
+    texts = cells.dictionary.to_pylist()
+    safe = [neutral(text) for text in texts]
+    differs = np.array([old != new for old, new in zip(texts, safe, strict=True)], bool)
+    n_changed = int(differs[cells.indices.to_numpy()].sum())
+    return pa.DictionaryArray.from_arrays(cells.indices, pa.array(safe)), n_changed
+
+
+def _write(
+    path: Path, names: Sequence[str], columns: Sequence[pa.Array], start: str = ""
+) -> None:
+    """Write columns of text, batch by batch."""
+    schema = pa.schema([(name, pa.string()) for name in names])
+    options = csv.WriteOptions(quoting_style="needed")
     with path.open("wb") as file:
         file.write(start.encode())
-        csv.write_csv(table, file, csv.WriteOptions(quoting_style="needed"))
+        with csv.CSVWriter(file, schema, write_options=options) as rows:
+            for at in range(0, len(columns[0]), BATCH):
+                batch = [cells.slice(at, BATCH).cast(pa.string()) for cells in columns]
+                rows.write_batch(pa.RecordBatch.from_arrays(batch, schema=schema))

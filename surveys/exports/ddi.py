@@ -109,7 +109,7 @@ def _file(release: Release) -> Any:
         _make.fileTxt(
             _make.fileName(RESPONSES),
             _make.dimensns(
-                _make.caseQnty(str(len(release.responses))),
+                _make.caseQnty(str(release.table.num_rows)),
                 _make.varQnty(str(len(release.variables))),
             ),
             _make.fileType("Apache Parquet"),

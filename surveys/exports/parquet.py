@@ -10,6 +10,9 @@ from ..releases import Release
 from .coding import Column, columns_of, text_of
 from .notes import Notes
 
+BATCH = 50_000
+"""Responses that are written at once, one row group."""
+
 
 def write_parquet(release: Release, path: Path, language: str, notes: Notes) -> None:  # noqa: ARG001
     """Write numbers as in the SPSS file, described in the metadata of each column.
@@ -39,13 +42,19 @@ def write_parquet(release: Release, path: Path, language: str, notes: Notes) -> 
             "parallax": json.dumps(release.package["parallax"], ensure_ascii=False),
         },
     )
-    arrays = [
-        pa.array(release.responses[column.name], pa.string())
+    encoded = [
+        release.cells(column.name)
         if column.is_text
-        else pa.array(column.encode(release.responses[column.name])).cast(_type(column))
+        else column.encode(release.cells(column.name))
         for column in columns
     ]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path)
+    with pq.ParquetWriter(path, schema) as file:
+        for start in range(0, max(release.table.num_rows, 1), BATCH):
+            arrays = [
+                pa.array(cells[start : start + BATCH]).cast(field.type)
+                for cells, field in zip(encoded, schema, strict=True)
+            ]
+            file.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
 def _type(column: Column) -> pa.DataType:

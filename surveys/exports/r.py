@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import csv
 
 from ..releases import Release
@@ -69,7 +68,9 @@ def write_r(release: Release, path: Path, language: str, notes: Notes) -> None:
     """
     columns = columns_of(release, language)
     write_parquet(release, path.with_suffix(".parquet"), language, notes)
-    _write_numbers(release, columns, path.with_name(f"{path.stem}-numbers.csv"))
+    _write_numbers(
+        path.with_suffix(".parquet"), path.with_name(f"{path.stem}-numbers.csv")
+    )
     script = HEAD.format(
         title=" ".join(str(release.package["title"]).split()),
         stem=path.stem,
@@ -83,17 +84,14 @@ def write_r(release: Release, path: Path, language: str, notes: Notes) -> None:
     path.write_text(script, encoding="utf-8", newline="\n")
 
 
-def _write_numbers(release: Release, columns: tuple[Column, ...], path: Path) -> None:
-    frame = pd.DataFrame(
-        {
-            column.name: release.responses[column.name]
-            if column.is_text
-            else column.encode(release.responses[column.name])
-            for column in columns
-        }
-    )
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    csv.write_csv(table, path, csv.WriteOptions(quoting_style="needed"))
+def _write_numbers(parquet: Path, path: Path) -> None:
+    """Write the Parquet file as text, batch by batch."""
+    with pq.ParquetFile(parquet) as numbers:
+        schema = numbers.schema_arrow.remove_metadata()
+        options = csv.WriteOptions(quoting_style="needed")
+        with csv.CSVWriter(path, schema, write_options=options) as file:
+            for batch in numbers.iter_batches():
+                file.write_batch(batch.replace_schema_metadata(None))
 
 
 def _describe(column: Column) -> str:

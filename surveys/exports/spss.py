@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyreadstat
 
 from ..releases import Release
@@ -39,11 +40,12 @@ def write_spss(release: Release, path: Path, language: str, notes: Notes) -> Non
         names[name] = column
     frame = pd.DataFrame(
         {
-            name: _texts(release.responses[column.name], name, path, notes)
+            name: _texts(release.cells(column.name), name, path, notes)
             if column.is_text
-            else column.encode(release.responses[column.name])
+            else column.encode(release.cells(column.name))
             for name, column in names.items()
-        }
+        },
+        copy=False,
     )
     pyreadstat.write_sav(
         frame,
@@ -97,14 +99,15 @@ def _fitting(text: str, n_bytes: int, what: str, path: Path, notes: Notes) -> st
 
 
 def _texts(
-    cells: "pd.Series[str]", name: str, path: Path, notes: Notes
+    cells: pa.DictionaryArray, name: str, path: Path, notes: Notes
 ) -> "pd.Series[str]":
-    too_long = cells.map(lambda text: len(text.encode())) > TEXT_BYTES
-    if not too_long.any():
-        return cells
+    texts: pd.Series[str] = cells.cast(pa.string()).to_pandas()
+    if not any(len(text.encode()) > TEXT_BYTES for text in cells.dictionary.to_pylist()):
+        return texts
+    too_long = texts.map(lambda text: len(text.encode())) > TEXT_BYTES
     notes.add(
         path.name,
-        f"{name}: {int(too_long.sum())} of {len(cells)} texts are cut to "
+        f"{name}: {int(too_long.sum())} of {len(texts)} texts are cut to "
         f"{TEXT_BYTES} bytes",
     )
-    return cells.map(lambda text: cut(text, TEXT_BYTES))
+    return texts.map(lambda text: cut(text, TEXT_BYTES))

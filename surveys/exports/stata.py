@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pyreadstat
 
 from ..codebook import MISSING_CODES
@@ -46,11 +49,12 @@ def write_stata(release: Release, path: Path, language: str, notes: Notes) -> No
         names[name] = column
     frame = pd.DataFrame(
         {
-            name: release.responses[column.name]
+            name: release.cells(column.name).cast(pa.string()).to_pandas()
             if column.is_text
-            else _lettered(column, release.responses[column.name])
+            else _lettered(column, release.cells(column.name))
             for name, column in names.items()
-        }
+        },
+        copy=False,
     )
     coded = {name: column for name, column in names.items() if column.missing}
     pyreadstat.write_dta(
@@ -84,10 +88,15 @@ def _lettered_labels(column: Column) -> Any:
     }
 
 
-def _lettered(column: Column, cells: "pd.Series[str]") -> "pd.Series[Any]":
-    """Numbers, and letters where there is no answer; the writer turns None into 0."""
-    values = pd.Series(column.encode(cells), index=cells.index).astype(object)
-    return values.mask(cells.isin(column.missing), cells.map(LETTERS))
+def _lettered(column: Column, cells: pa.DictionaryArray) -> npt.NDArray[np.object_]:
+    """Numbers, and letters where there is no answer; each object is held once."""
+    codes = cells.dictionary.to_pylist()
+    known = np.empty(len(codes), dtype=object)
+    known[:] = [
+        LETTERS[code] if code in column.missing else float(column.numbers.get(code, code))
+        for code in codes
+    ]
+    return known[cells.indices.to_numpy()]
 
 
 def _letter(column: Column, number: int) -> int | str:

@@ -43,7 +43,7 @@ def write_xlsx(release: Release, path: Path, language: str, notes: Notes) -> Non
             population.where(population.notna(), "").to_numpy().tolist(),
         ),
     }
-    n_cut, n_left_out = 0, max(len(release.responses) - (SHEET_ROWS - 1), 0)
+    n_cut, n_left_out = 0, max(release.table.num_rows - (SHEET_ROWS - 1), 0)
     with xlsxwriter.Workbook(path, AS_TEXT) as workbook:
         bold = workbook.add_format({"bold": True})
         for name, (head, rows) in sheets.items():
@@ -67,16 +67,18 @@ def write_xlsx(release: Release, path: Path, language: str, notes: Notes) -> Non
 
 def _rows(release: Release, columns: Sequence[Column]) -> Iterable[Sequence[object]]:
     """Cells of each response: numbers where a number was given, else the code."""
-    numeric = {column.name for column in columns if column.measure == "scale"}
-    for start in range(0, min(len(release.responses), SHEET_ROWS - 1), BATCH):
-        part = release.responses.iloc[start : start + BATCH]
-        cells = [
-            [_as_number(cell) for cell in part[name]]
-            if name in numeric
-            else part[name].tolist()
-            for name in part
+    held = []
+    for column in columns:
+        cells = release.cells(column.name)
+        codes = cells.dictionary.to_pylist()
+        if column.measure == "scale":
+            codes = [_as_number(code) for code in codes]
+        held.append((codes, cells.indices.to_numpy()))
+    for start in range(0, min(release.table.num_rows, SHEET_ROWS - 1), BATCH):
+        parts = [
+            [codes[at] for at in which[start : start + BATCH]] for codes, which in held
         ]
-        yield from zip(*cells, strict=True)
+        yield from zip(*parts, strict=True)
 
 
 def _as_number(cell: str) -> float | str:
