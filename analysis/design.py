@@ -14,8 +14,8 @@ from analysis.columns import Columns, Groups, Where, frozen, rows_named
 from analysis.errors import DesignError, EstimationError
 from analysis.results import Weighting
 from analysis.samples import read_sample
+from analysis.stages import Replicates, Sample, SingleCluster
 from analysis.totals import Floats, tabulate
-from analysis.variance import Replicates, Sample, SingleCluster
 
 __all__ = ["Groups", "SurveyDesign", "Where"]
 

@@ -11,8 +11,9 @@ from analysis.design import SurveyDesign, Where
 from analysis.errors import EstimationError, first_few
 from analysis.intervals import SHARE_INTERVALS, Interval
 from analysis.results import Estimate
+from analysis.stages import Evaluate
 from analysis.totals import Codes, Floats, Influence, OfTotals, Total, sums
-from analysis.variance import Evaluate, covariance, degrees_of_freedom
+from analysis.variance import covariance, degrees_of_freedom
 
 
 @dataclass(frozen=True, eq=False)

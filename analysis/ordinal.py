@@ -1,61 +1,24 @@
 """Regression of ordered answers: cumulative models, and a test of their assumption."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from scipy.special import expit, logit, ndtr, ndtri
 
 from analysis.design import SurveyDesign, Where
 from analysis.errors import EstimationError, first_few
 from analysis.fitting import Regression, fit
 from analysis.likelihood import Likelihood
+from analysis.links import LINKS
 from analysis.model_matrices import read_formula
 from analysis.totals import Codes, Floats, sums
 
-ROOT_TAU = np.sqrt(2 * np.pi)
 FAR = 500.0
 """Stands for infinity: every distribution function is 0 or 1 there."""
-
-
-class Link(NamedTuple):
-    """A distribution: function, upper tail, density, its derivative, and quantile."""
-
-    below: Callable[[Floats], Floats]
-    above: Callable[[Floats], Floats]
-    density: Callable[[Floats], Floats]
-    bend: Callable[[Floats], Floats]
-    quantile: Callable[[Floats], Floats]
-
-
-LINKS = {
-    "logit": Link(
-        below=expit,
-        above=lambda z: expit(-z),
-        density=lambda z: expit(z) * expit(-z),
-        bend=lambda z: expit(z) * expit(-z) * (expit(-z) - expit(z)),
-        quantile=logit,
-    ),
-    "probit": Link(
-        below=ndtr,
-        above=lambda z: ndtr(-z),
-        density=lambda z: np.exp(-(z**2) / 2) / ROOT_TAU,
-        bend=lambda z: -z * np.exp(-(z**2) / 2) / ROOT_TAU,
-        quantile=ndtri,
-    ),
-    "cloglog": Link(
-        below=lambda z: -np.expm1(-np.exp(z)),
-        above=lambda z: np.exp(-np.exp(z)),
-        density=lambda z: np.exp(z - np.exp(z)),
-        bend=lambda z: np.exp(z - np.exp(z)) * -np.expm1(z),
-        quantile=lambda share: np.log(-np.log1p(-share)),
-    ),
-}
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,16 +6,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, log_ndtr, logit, ndtr, ndtri, xlogy
+from scipy.special import expit, log_ndtr, xlogy
 
 from analysis.design import SurveyDesign, Where
 from analysis.errors import EstimationError, first_few
 from analysis.fitting import Regression, fit
 from analysis.likelihood import Likelihood
+from analysis.links import LINKS, ROOT_TAU
 from analysis.model_matrices import ModelMatrix, read_formula
 from analysis.totals import Codes, Floats
-
-ROOT_TAU = np.sqrt(2 * np.pi)
 
 
 class Family(NamedTuple):
@@ -37,7 +36,7 @@ class Family(NamedTuple):
     terms: Callable[[Floats, Floats], tuple[Floats, Floats, Floats]]
     mean: Callable[[Floats], Floats]
     slope: Callable[[Floats], Floats]
-    link: Callable[[float], float]
+    link: Callable[[Floats], Floats]
     binary: bool = True
 
 
@@ -73,25 +72,18 @@ def _poisson(y: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 FAMILIES = {
-    "linear": Family(_linear, np.positive, np.ones_like, float, False),
-    "logit": Family(
-        _logit, expit, lambda eta: expit(eta) * expit(-eta), lambda mean: logit(mean)
-    ),
-    "probit": Family(
-        _probit,
-        ndtr,
-        lambda eta: np.exp(-(eta**2) / 2) / ROOT_TAU,
-        lambda mean: ndtri(mean),
-    ),
-    "cloglog": Family(
-        _cloglog,
-        lambda eta: -np.expm1(-np.exp(eta)),
-        lambda eta: np.exp(eta - np.exp(eta)),
-        lambda mean: float(np.log(-np.log1p(-mean))),
-    ),
-    "poisson": Family(
-        _poisson, np.exp, np.exp, lambda mean: float(np.log(mean)), False
-    ),
+    "linear": Family(_linear, np.positive, np.ones_like, np.positive, binary=False),
+    **{
+        name: Family(
+            terms, LINKS[name].below, LINKS[name].density, LINKS[name].quantile
+        )
+        for name, terms in [
+            ("logit", _logit),
+            ("probit", _probit),
+            ("cloglog", _cloglog),
+        ]
+    },
+    "poisson": Family(_poisson, np.exp, np.exp, np.log, binary=False),
 }
 
 
@@ -208,9 +200,8 @@ def regress(
     start = np.zeros(len(matrix.names))
     if "Intercept" in matrix.terms:
         weights = matrix.row_weights(design.sample.weights)
-        start[matrix.terms["Intercept"]] = FAMILIES[family].link(
-            float(weights @ y / weights.sum())
-        )
+        average = np.array([weights @ y / weights.sum()])
+        start[matrix.terms["Intercept"]] = FAMILIES[family].link(average)
     return fit(
         design,
         matrix,

@@ -11,8 +11,8 @@ from scipy import linalg
 from analysis.columns import rows_named
 from analysis.design import SurveyDesign
 from analysis.errors import DesignError, UnknownColumn, first_few
+from analysis.stages import Replicates, Sample, Stage
 from analysis.totals import Codes, Floats
-from analysis.variance import Replicates, Sample, Stage
 
 Method = Literal["JK1", "JKn", "BRR", "Fay", "bootstrap", "canty-davison", "preston"]
 Imported = Literal[

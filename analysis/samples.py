@@ -8,8 +8,8 @@ import pandas as pd
 
 from analysis.columns import Columns, frozen, rows_named
 from analysis.errors import DesignError, first_few
+from analysis.stages import Sample, SingleCluster, Stage
 from analysis.totals import Codes, Floats, crossed, sums
-from analysis.variance import Sample, SingleCluster, Stage
 
 Names = str | Sequence[str] | None
 
