@@ -86,6 +86,12 @@ class SurveyDesign(Columns):
     >>> design = SurveyDesign(frame, weights="w", strata="country")
     >>> design
     SurveyDesign: 4 respondents, 4 clusters, 2 strata, weights 'w'
+
+    Two of ten villages, and two of five people in each:
+
+    >>> frame = pd.DataFrame({"village": [1, 1, 2, 2], "villages": 10, "people": 5})
+    >>> SurveyDesign(frame, clusters="village", population_sizes=["villages", "people"])
+    SurveyDesign: 4 respondents, 2 clusters, 1 strata, no weights
     """
 
     weights: str | None = None

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.errors import EstimationError, first_few
+from analysis.stages import BLOCK_CELLS
 from analysis.totals import Codes, Floats, Influence
-from analysis.variance import BLOCK_CELLS
 
 MOST_STEPS = 100
 CHUNK_ROWS = 2**14
@@ -56,9 +56,9 @@ class Likelihood(ABC):
     ) -> Floats:
         """Gradient of the weighted sum of the predictions, shape (n_answers, k)."""
 
-    def positions(self, columns: slice) -> Codes:
+    def positions(self, columns: Codes) -> Codes:
         """Which coefficients belong to columns of the model matrix."""
-        return np.arange(columns.start, columns.stop)
+        return columns
 
 
 class Maximum(NamedTuple):

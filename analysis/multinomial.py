@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from analysis.design import SurveyDesign, Where
+from analysis.columns import Where
+from analysis.design import SurveyDesign
 from analysis.errors import EstimationError, first_few
 from analysis.fitting import Regression, fit
 from analysis.likelihood import Likelihood
@@ -74,11 +75,10 @@ class Multinomial(Likelihood):
             ]
         )
 
-    def positions(self, columns: slice) -> Codes:
+    def positions(self, columns: Codes) -> Codes:
         """Coefficients of the columns, for one category after another."""
         p = self.matrix.shape[1]
-        own = np.arange(columns.start, columns.stop)
-        return np.concatenate([own + a * p for a in range(len(self.free))])
+        return np.concatenate([columns + a * p for a in range(len(self.free))])
 
     def _log_shares(self, matrix: Floats, coefficients: Floats) -> Floats:
         logs = np.zeros((len(matrix), len(self.free) + 1))

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from analysis.design import SurveyDesign, Where
+from analysis.columns import Where
+from analysis.design import SurveyDesign
 from analysis.errors import EstimationError, first_few
 from analysis.fitting import Regression, fit
 from analysis.likelihood import Likelihood

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.design import Groups
+from analysis.columns import Groups
 from analysis.errors import EstimationError, first_few
 from analysis.fitting import Model, Regression
 from analysis.intervals import Interval
@@ -368,12 +368,16 @@ def _levels(model: Model, variable: str, at: Sequence[object] | None) -> pd.Inde
             f"{variable!r} has {len(known)} different values; name some with at=, "
             f"such as at=[{column.min():g}, {column.max():g}]"
         )
-    levels = known if at is None else pd.Index(list(at), dtype=known.dtype)
+    levels = known if at is None else pd.Index(list(at))
     unknown = levels.difference(known)
     if categorical and len(unknown):
         raise EstimationError(
             f"{variable!r} has no category {first_few(unknown)} in the fit; "
             f"it has {first_few(known, 12)}"
+        )
+    if not (categorical or pd.api.types.is_any_real_numeric_dtype(levels)):
+        raise EstimationError(
+            f"{variable!r} is a number in the fit, and at has {first_few(levels)}"
         )
     return levels.rename(variable)
 

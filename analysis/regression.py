@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, log_ndtr, xlogy
 
-from analysis.design import SurveyDesign, Where
+from analysis.columns import Where
+from analysis.design import SurveyDesign
 from analysis.errors import EstimationError, first_few
 from analysis.fitting import Regression, fit
 from analysis.likelihood import Likelihood
@@ -142,7 +143,8 @@ def regress(
         Such as ``"trust ~ age + country"``: a column, then terms of ``formulaic``
         (``a + b``, ``a:b``, ``a*b``, ``C(wave)``, ``np.log(income)``, ``poly(age, 2)``,
         ``0 +``). The first category of a text or categorical column is the reference;
-        ``C(country, contr.treatment("DE"))`` takes another.
+        ``C(country, contr.treatment("DE"))`` takes another. Formulas run as Python:
+        never pass one that a stranger wrote.
     family : {"linear", "logit", "probit", "cloglog", "poisson"}
         All but linear and Poisson need answers of 0 and 1 (or true and false).
     where : Series, array of bool, or name of a true/false column, optional

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from scipy import linalg
 
 from analysis.columns import rows_named
 from analysis.design import SurveyDesign
@@ -340,9 +339,10 @@ def _balanced_halves(sample: Sample, rho: float, method: str) -> Replicates:
     order = np.lexsort((_first_rows(stage.clusters), stage.strata))
     pair, member = np.divmod(np.arange(len(order)), 2)
     n_replicates = 2 ** int(np.ceil(np.log2(pair[-1] + 2)))
-    halves = linalg.hadamard(n_replicates)[1 + pair]
+    # Rows of Sylvester's Hadamard matrix but the first, which is the same all along.
+    odd_bits = np.bitwise_count((1 + pair)[:, None] & np.arange(n_replicates)) % 2
     factors = np.empty((len(order), n_replicates))
-    factors[order] = np.where((halves > 0) == (member[:, None] == 0), 2 - rho, rho)
+    factors[order] = np.where(odd_bits == member[:, None], 2 - rho, rho)
     scale = 1 / (n_replicates * (1 - rho) ** 2)
     return _of_clusters(sample, factors, scale, np.ones(n_replicates), method)
 

@@ -1,5 +1,6 @@
 """Tests of the terms of a regression, and of proportional odds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -13,24 +14,24 @@ from analysis.likelihood import Maximum, influence_of, inverse_times, maximize
 from analysis.ordinal import Cumulative
 from analysis.quadratic_forms import TailMethod, f_tail, upper_tail
 from analysis.regression import FAMILIES, OnePredictor
-from analysis.totals import Floats
+from analysis.totals import Codes, Floats
 from analysis.variance import covariance
 
 
 def term_test(
     fit: Regression,
-    term: str,
+    term: str | Sequence[str],
     method: Literal["wald", "lrt"] = "wald",
     tail: TailMethod = "integration",
 ) -> HypothesisTest:
-    """Test that every coefficient of a term is zero.
+    """Test that every coefficient of a term, or of several, is zero.
 
     Parameters
     ----------
     fit : Regression
         Made by :func:`regress`, :func:`ordinal` or :func:`multinomial`.
-    term : str
-        As in the formula, such as ``"country"`` or ``"country:gender"``.
+    term : str or list of str
+        As in the formula, such as ``"country"`` or ``["country", "country:gender"]``.
     method : {"wald", "lrt"}
         Wald's F test, or Rao and Scott's likelihood ratio test, which also holds when
         the coefficients are far from normal.
@@ -83,7 +84,7 @@ def term_test(
             fit.values.to_numpy()[at],
             fit.covariance.to_numpy()[np.ix_(at, at)],
             fit,
-            f"Wald test of {term}",
+            f"Wald test of {_name(term)}",
         )
     if method != "lrt":
         raise EstimationError(f"method {method!r} is not known; use 'wald' or 'lrt'")
@@ -107,19 +108,21 @@ def term_test(
         df=(float(len(at)), float(fit.df)),
         p_value=upper_tail(statistic, scaled, fit.df, tail) if fit.df > 0 else np.nan,
         n_respondents=fit.n_respondents,
-        method=f"Rao-Scott likelihood ratio test of {term}. {fit.method}",
+        method=f"Rao-Scott likelihood ratio test of {_name(term)}. {fit.method}",
     )
 
 
-def proportional_odds_test(fit: Regression, term: str | None = None) -> HypothesisTest:
+def proportional_odds_test(
+    fit: Regression, term: str | Sequence[str] | None = None
+) -> HypothesisTest:
     """Test that slopes are the same at every threshold of an ordinal regression.
 
     Parameters
     ----------
     fit : Regression
         Made by :func:`ordinal`, with any link.
-    term : str, optional
-        A term of the formula; without it, all of them together.
+    term : str or list of str, optional
+        Terms of the formula; without it, all of them together.
 
     Returns
     -------
@@ -162,7 +165,7 @@ def proportional_odds_test(fit: Regression, term: str | None = None) -> Hypothes
             "ordinal()"
         )
     p, q = ordered.matrix.shape[1], ordered.n_thresholds
-    tested = np.arange(p)[_columns(model, term) if term else slice(None)]
+    tested = np.arange(p) if term is None else _columns(model, term)
     # The answer is at or below a threshold: predictor ``threshold - x @ slopes``.
     matrix = np.hstack([-ordered.matrix, np.ones((len(ordered.matrix), 1))])
     family = FAMILIES[ordered.link]
@@ -210,19 +213,28 @@ def proportional_odds_test(fit: Regression, term: str | None = None) -> Hypothes
         differences @ slopes(sample.weights),
         differences @ covariance(influence, sample, slopes) @ differences.T,
         fit,
-        "Wald test of equal slopes at every threshold" + f" for {term}" * bool(term),
+        "Wald test of equal slopes at every threshold"
+        + (f" of {_name(term)}" if term else ""),
     )
 
 
-def _columns(model: Model, term: str) -> slice:
-    """Columns of the term in the model matrix."""
-    terms = {_order(name): at for name, at in model.matrix.terms.items()}
-    if _order(term) not in terms:
-        raise EstimationError(
-            f"{model.matrix.formula!r} has no term {term!r}; "
-            f"it has {first_few(model.matrix.terms, 12)}"
-        )
-    return terms[_order(term)]
+def _columns(model: Model, term: str | Sequence[str]) -> Codes:
+    """Columns of the terms in the model matrix."""
+    known = {_order(name): at for name, at in model.matrix.terms.items()}
+    columns = []
+    for name in [term] if isinstance(term, str) else term:
+        if _order(name) not in known:
+            raise EstimationError(
+                f"{model.matrix.formula!r} has no term {name!r}; "
+                f"it has {first_few(model.matrix.terms, 12)}"
+            )
+        at = known[_order(name)]
+        columns.append(np.arange(at.start, at.stop))
+    return np.unique(np.concatenate(columns))
+
+
+def _name(term: str | Sequence[str]) -> str:
+    return term if isinstance(term, str) else " and ".join(term)
 
 
 def _order(term: str) -> str:

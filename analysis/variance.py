@@ -33,6 +33,23 @@ def covariance(
     evaluate : callable
         The estimates as a function of weights; used with replicate weights, and
         fastest if it is an :class:`analysis.totals.OfTotals`.
+
+    Examples
+    --------
+    The total of two countries, four respondents of weight 10 in two clusters each:
+
+    >>> stage = Stage(
+    ...     clusters=np.array([0, 0, 1, 1, 2, 2, 3, 3]),
+    ...     strata=np.array([0, 0, 1, 1]),
+    ...     n_clusters=np.array([2.0, 2.0]),
+    ...     fractions=np.zeros(2),
+    ... )
+    >>> sample, y = Sample(np.full(8, 10.0), (stage,)), np.arange(8.0)
+    >>> country = np.repeat([0, 1], 4)
+    >>> total = Influence(country, sample.weights * y, np.eye(2))
+    >>> covariance([total], sample, lambda weights: sums(country, weights * y, 2))
+    array([[1600.,    0.],
+           [   0., 1600.]])
     """
     if sample.replicates is None:
         return linearized_covariance(influence, sample)
@@ -110,6 +127,13 @@ def degrees_of_freedom(groups: Codes, n_groups: int, sample: Sample) -> Floats:
     ----------
     groups : integers, shape (n_respondents,)
         Group of each respondent; -1 for none.
+
+    Examples
+    --------
+    >>> stage = Stage(np.arange(6), np.repeat([0, 1], 3), np.full(2, 3.0), np.zeros(2))
+    >>> groups = np.array([0, 0, 1, 1, 1, 1])
+    >>> degrees_of_freedom(groups, 2, Sample(np.ones(6), (stage,)))
+    array([1., 2.])
     """
     if sample.replicates is not None:
         return sample.replicates.degrees_of_freedom(groups, n_groups)

@@ -20,11 +20,8 @@ from analysis.margins import (
 )
 from analysis.results import Weighting
 from analysis.reweighting import refitted, spread
-from analysis.scaling import scale_to_population
 from analysis.solvers import Bounds, Method, calibration_factors, raking_factors
 from analysis.totals import Codes, Floats, sums
-
-__all__ = ["calibrate", "poststratify", "rake", "scale_to_population"]
 
 Tables = pd.DataFrame | Sequence[pd.DataFrame]
 

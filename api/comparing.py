@@ -1,6 +1,6 @@
 """From a release or a data file to a comparison: what `parallax compare` does."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from analysis import (
 )
 from analysis import share_of as indicator
 from analysis.errors import WeightingError
+from analysis.intervals import Interval
 from analysis.material import fit_weights
 from analysis.report import build_comparison, build_report
 from analysis.tables import share_name
@@ -42,6 +43,7 @@ class DataComparison:
     level: float
     synthetic: bool = False
     self_selected: bool = False
+    hidden: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [
@@ -87,10 +89,16 @@ def compare_data(
     margins: Path | None = None,
     adjust: Literal["holm", "bh", "none"] = "holm",
     level: float = 0.95,
+    interval: Interval | None = None,
+    countries: Collection[str] = (),
+    weighted: bool = True,
+    fewest: int = 0,
 ) -> DataComparison:
     """Compare a mean or shares between groups of a release or a data file.
 
-    A release brings its margins and has its countries as strata.
+    A release brings its margins and has its countries as strata. With ``countries``
+    only these are compared, without ``weighted`` the margins are left alone, and groups
+    in which fewer than ``fewest`` answered are left out and named as ``hidden``.
     """
     synthetic = self_selected = False
     population: pd.DataFrame | None = read_data(margins) if margins else None
@@ -100,13 +108,18 @@ def compare_data(
         facts = release.package["parallax"]
         synthetic = facts["synthetic"]
         self_selected = not facts["disclosure"]["probability_sample"]
-        if population is None and weights is None and facts["margins"]:
+        if weighted and population is None and weights is None and facts["margins"]:
             population = release.population
         strata = strata or ["country"]
     else:
         frame = read_data(data)
     if population is not None:
         frame = frame[frame["country"].isin(population["country"].unique())]
+    if countries:
+        frame = frame[frame["country"].isin(countries)]
+    answered = frame.loc[frame[outcome].notna(), by].value_counts()
+    small = answered.index[answered < fewest]
+    frame = frame[~frame[by].isin(small)]
     if share_of:
         name = share_name(outcome, share_of)
         frame = frame.assign(**{name: indicator(frame[outcome], share_of)})
@@ -120,11 +133,12 @@ def compare_data(
             raise WeightingError(problem)
     column = design.column(outcome)
     if share_of:
-        estimate = replace(mean(design, outcome, by=by), interval="logit")
+        shares = mean(design, outcome, by=by)
+        estimate = replace(shares, interval=interval or "logit")
     elif pd.api.types.is_numeric_dtype(column):
         estimate = mean(design, outcome, by=by)
     else:
-        estimate = proportion(design, outcome, by=by)
+        estimate = proportion(design, outcome, by=by, interval=interval or "logit")
     comparison = compare(estimate, reference=reference, adjust=adjust, level=level)
     return DataComparison(
         data.name,
@@ -135,6 +149,7 @@ def compare_data(
         level,
         synthetic,
         self_selected,
+        tuple(sorted(map(str, small))),
     )
 
 

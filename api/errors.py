@@ -9,6 +9,10 @@ ApiError
 │   ├── FormFromElsewhere     another site sent it
 │   └── BodyTooLarge          it is larger than any form
 ├── BackupUnreadable         a backup is damaged, cut off or of another version
+├── UnknownRelease           the survey has no such release
+├── UnknownJob               the survey has no such job, or it was deleted after a day
+├── JobsFull                 too many jobs wait; trying again later is safe
+├── ChoiceRefused            a comparison or an export that the release does not offer
 ├── ReleaseRefused           a data set cannot be released as its profile asks
 ├── StateInvalid              form state that was not sealed here, or was changed
 ├── StateExpired              form state that is too old
@@ -58,6 +62,22 @@ class BodyTooLarge(FormUnreadable):
 
 class BackupUnreadable(ApiError, ValueError):
     """A backup is damaged, cut off or of another version of the tables."""
+
+
+class UnknownRelease(ApiError, LookupError):
+    """The survey has no such release."""
+
+
+class UnknownJob(ApiError, LookupError):
+    """The survey has no such job, or it was deleted after a day."""
+
+
+class JobsFull(ApiError):
+    """Too many jobs wait; trying again later is safe."""
+
+
+class ChoiceRefused(ApiError, ValueError):
+    """A comparison or an export was asked for that the release does not offer."""
 
 
 class ReleaseRefused(ApiError, ValueError):

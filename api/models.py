@@ -1,13 +1,14 @@
-"""The tables: what is kept about surveys, and all that is kept about respondents.
+"""The tables: what is kept about surveys, about respondents and about researchers.
 
 Rows about respondents have no time finer than the ISO week, no address, no device and
 no order: their keys are random or hashes, and on SQLite they are the tables'
 only order (``WITHOUT ROWID``). docs/privacy.md gives the reason for each column.
+Times of researchers are whole seconds since 1970 (UTC). No row is about both.
 """
 
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Text
+from sqlalchemy import DDL, JSON, BigInteger, CheckConstraint, Text, event
 from sqlmodel import Field, SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -46,6 +47,24 @@ class PublishedSurvey(SurveyStatus, table=True):
     )
 
     files: dict[str, str] = Field(sa_type=JSON)
+
+
+class ReleaseRecord(SQLModel, table=True):
+    """That a release was made: the folder itself never changes."""
+
+    __tablename__ = "releases"
+    __table_args__ = UNORDERED
+
+    release_id: str = Field(primary_key=True, max_length=HASH)
+    """SHA-256 of its ``datapackage.json``, so that every copy can be found here."""
+    survey: str = Field(max_length=NAME)
+    profile: str = Field(max_length=10)
+    week: str = Field(max_length=8)
+    n_responses: int
+    folders: list[str] = Field(sa_type=JSON)
+    """Where it was written on this computer; more than one if it was made again."""
+    superseded_by: str = Field(max_length=HASH)
+    """The release that replaces it, or empty."""
 
 
 class Ticket(SQLModel, table=True):
@@ -144,3 +163,116 @@ RESPONDENT_TABLES = tuple(
     for model in (Inbox, Spent, Response, Tombstone, Ticket, Draft, PageCount)
 )
 """All tables with anything about respondents."""
+
+
+class Researcher(SQLModel, table=True):
+    """Somebody who may sign in; a name is given once and never again."""
+
+    __tablename__ = "researchers"
+
+    name: str = Field(primary_key=True, max_length=NAME)
+    active: bool
+    password_hash: str = Field(max_length=255)
+    totp_secret: str = Field(max_length=255)
+    """Sealed with the secret key."""
+    totp_counter: int = Field(sa_type=BigInteger)
+    """The step of time of the last code used; only later ones are taken."""
+
+
+class Grant(SQLModel, table=True):
+    """The role of a researcher in a survey, or in all of them (``*``)."""
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        CheckConstraint("role IN ('viewer', 'analyst', 'manager', 'owner')", "role"),
+    )
+
+    researcher: str = Field(primary_key=True, max_length=NAME)
+    survey: str = Field(primary_key=True, max_length=NAME)
+    role: str = Field(max_length=7)
+
+
+class SignedIn(SQLModel, table=True):
+    """A session: a researcher's browser holds the token, this is its hash."""
+
+    __tablename__ = "sessions"
+
+    token_hash: str = Field(primary_key=True, max_length=HASH)
+    researcher: str = Field(max_length=NAME, index=True)
+    started: int = Field(sa_type=BigInteger)
+    seen: int = Field(sa_type=BigInteger)
+    confirmed: int = Field(sa_type=BigInteger)
+    """When the second factor was shown last; 0 if it was not."""
+
+
+class ApiKey(SQLModel, table=True):
+    """What a researcher's program shows instead of a password; only its hash."""
+
+    __tablename__ = "api_keys"
+
+    key_id: str = Field(primary_key=True, max_length=16)
+    key_hash: str = Field(max_length=HASH)
+    researcher: str = Field(max_length=NAME, index=True)
+    scopes: dict[str, str] = Field(sa_type=JSON)
+    """The highest role in each survey (``*``: in all), never above the researcher's."""
+    expires: int = Field(sa_type=BigInteger)
+
+
+class Attempts(SQLModel, table=True):
+    """Failed attempts for a name, known or not, and until when none is looked at."""
+
+    __tablename__ = "attempts"
+
+    name_hash: str = Field(primary_key=True, max_length=HASH)
+    failures: int
+    wait_until: int = Field(sa_type=BigInteger)
+
+
+class Act(SQLModel, table=True):
+    """One act of a researcher; see `audit` for the chain of hashes."""
+
+    __tablename__ = "acts"
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: str = Field(max_length=20)
+    researcher: str = Field(max_length=NAME)
+    act: str = Field(max_length=NAME)
+    survey: str = Field(max_length=NAME)
+    details: str = Field(sa_type=Text)
+    hash: str = Field(max_length=HASH)
+
+
+APPEND_ONLY = {
+    "sqlite": (
+        "CREATE TRIGGER acts_update BEFORE UPDATE ON acts"
+        " BEGIN SELECT RAISE(ABORT, 'acts are append-only'); END",
+        "CREATE TRIGGER acts_delete BEFORE DELETE ON acts"
+        " BEGIN SELECT RAISE(ABORT, 'acts are append-only'); END",
+        # INSERT OR REPLACE would delete without a DELETE
+        "CREATE TRIGGER acts_insert BEFORE INSERT ON acts WHEN NEW.number IS NOT"
+        " (SELECT coalesce(max(number), 0) + 1 FROM acts)"
+        " BEGIN SELECT RAISE(ABORT, 'acts are append-only'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION keep_acts() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN RAISE EXCEPTION 'acts are append-only'; END$$",
+        "CREATE TRIGGER acts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON acts"
+        " EXECUTE FUNCTION keep_acts()",
+        "ALTER TABLE acts ENABLE ALWAYS TRIGGER acts_append_only",
+    ),
+}
+"""What makes each database refuse to change or delete an act."""
+
+for _dialect, _statements in APPEND_ONLY.items():
+    for _statement in _statements:
+        event.listen(
+            SQLModel.metadata.tables["acts"],
+            "after_create",
+            DDL(_statement).execute_if(dialect=_dialect),
+        )
+
+RESEARCHER_TABLES = tuple(
+    SQLModel.metadata.tables[model.__tablename__]
+    for model in (Researcher, Grant, SignedIn, ApiKey, Attempts, Act)
+)
+"""All tables about researchers; nothing in them is about a respondent."""

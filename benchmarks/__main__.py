@@ -140,10 +140,7 @@ def run(task: Task, rows: int, runs: int, ours: bool) -> dict[str, Measured]:
             write_parquet(source, rows)
         else:
             write_arrays(source, rows)
-        # Two by two beside the floor, so that they do not crowd each other out.
-        floor = {FLOOR: tools.pop(FLOOR)}
-        results = measure(floor | {OURS: tools.pop(OURS)}, source, runs)
-        results |= measure(tools, source, min(runs, 2))
+        results = measure(tools, source, runs)
         if task.in_r and not ours:
             results[R] = in_r(task.in_r, source)
     return results
@@ -199,7 +196,7 @@ def describe(result: Measured | None, floor: Measured) -> str:
         else (f"{result.best / floor.best:.0f} x")
     )
     text += f", {result.memory:.0f} MB"
-    return text if digits(result, floor) >= 6 else f"{text} (other std. errors)"
+    return text if digits(result, floor) >= 6 else f"{text} (differs)"
 
 
 def digits(result: Measured, floor: Measured) -> float:

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+SLOW = 20
+"""Times the floor's time, beyond which two runs are enough."""
+
 Tool = Callable[[Path], Callable[[], npt.NDArray[np.float64]]]
 
 
@@ -58,6 +61,7 @@ def measure(tools: Mapping[str, Tool], source: Path, runs: int) -> dict[str, Mea
         What each tool reads first.
     runs : int
         Rounds; the first one warms up and counts as any other, since the best counts.
+        What takes more than ``SLOW`` times as long as the first tool runs twice.
     """
     context = multiprocessing.get_context("spawn")
     pipes, workers = {}, []
@@ -66,18 +70,20 @@ def measure(tools: Mapping[str, Tool], source: Path, runs: int) -> dict[str, Mea
         workers.append(context.Process(target=_serve, args=(end, tool, source)))
         workers[-1].start()
     results = {name: Measured() for name in tools}
-    for _ in range(runs):
+    first = next(iter(results.values()))
+    for number in range(runs):
         for name, pipe in pipes.items():
-            if results[name].absent:
+            found = results[name]
+            if found.absent or (number > 1 and found.best > SLOW * first.best):
                 continue
             pipe.send("run")
             answer = pipe.recv()
             if isinstance(answer, str):
-                results[name].absent = answer
+                found.absent = answer
                 continue
-            seconds, megabytes, results[name].values = answer
-            results[name].seconds.append(seconds)
-            results[name].megabytes.append(megabytes)
+            seconds, megabytes, found.values = answer
+            found.seconds.append(seconds)
+            found.megabytes.append(megabytes)
     for pipe in pipes.values():
         pipe.send("end")
     for worker in workers:

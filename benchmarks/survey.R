@@ -41,7 +41,7 @@ if (task == "share") {
   })
   start <- proc.time()[["elapsed"]]
   raked <- rake(design, margins, population,
-                control = list(maxit = 100, epsilon = 1e-9 * sum(d$weight)))
+                control = list(maxit = 100, epsilon = 1e-9))
   values <- head(weights(raked), 1000)
 }
 seconds <- proc.time()[["elapsed"]] - start

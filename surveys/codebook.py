@@ -164,7 +164,7 @@ def _assignment_variables(survey: Survey) -> Iterator[Variable]:
         for option in () if draw.is_order else draw.options:
             items = tuple(_items_shown(survey, draw, option))
             notes = tuple(_notes_shown(survey, draw, option))
-            label = labels[option] if experiment else _DRAWN[option]
+            label = labels[option] if experiment else DRAWN[option]
             values.append(Value(option, {"en": label}, shown=items + notes))
         kind: Kind = "text" if draw.is_order else "nominal"
         yield Variable(draw.name, kind, {"en": title}, {}, tuple(values), "assignment")
@@ -277,7 +277,7 @@ _KINDS: dict[str, Kind] = {
     "calculate": "text",
 }
 
-_DRAWN = {
+DRAWN = {
     "control": "Short list",
     "treatment": "Long list, with the sensitive item",
     "forward": "In the order of the questionnaire",

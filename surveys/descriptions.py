@@ -17,6 +17,29 @@ TYPES = {"integer": "integer", "count": "integer", "decimal": "number"}
 """Types of a data package, for the kinds of variables that are numbers."""
 
 
+CONVENTIONS = {
+    "Several answers": "A question with boxes to tick has one column per choice: 1 was"
+    " ticked, 0 was not. Who ticked nothing is `not_answered` in all of them. Who"
+    " ticked “Don't know” is 1 in that column and `dont_know` in all others.",
+    "Rankings": "A ranking has one column per choice, with its position from 1, the"
+    " first. A choice that was given no position is `not_answered`.",
+    "Batteries": "A battery has one column per item.",
+    "Arms of experiments": "An experiment has one column with the arm that was drawn"
+    " for the respondent, whether or not what differs between the arms was seen.",
+    "List experiments": "The answer is the number of items that apply, never which. The"
+    " column that ends in `_group` says whether the list was short (`control`) or had"
+    " the sensitive item as well (`treatment`): compare the mean counts of the two.",
+    "Orders": "A column that ends in `_order` has the names of choices, items or pages"
+    " in the order in which the respondent saw them, with spaces between them; or"
+    " `forward` and `reverse` where a scale was turned round. Codes of answers do not"
+    " depend on it.",
+    "Numbers of codes": "Files for SPSS, Stata, R and Parquet hold numbers. Choices that"
+    " are named by whole numbers keep them; others are 1, 2, 3 in the order of the"
+    " questionnaire. Missing codes are -1 to -5, and .a to .e in Stata.",
+}
+"""What the columns of each kind of question hold, for analysts."""
+
+
 def describe_package(
     facts: Mapping[str, Any], variables: Iterable[Variable], population: pd.DataFrame
 ) -> dict[str, Any]:
@@ -100,6 +123,7 @@ def write_readme(facts: Mapping[str, Any], variables: Sequence[Variable]) -> str
     """Say in a page what the folder holds and how to open it."""
     weeks = " to ".join(dict.fromkeys(facts["weeks"])) or "no week"
     synthetic = "**Synthetic data: invented respondents.**\n\n" * facts["synthetic"]
+    columns = "\n".join(f"- {what}: {how}" for what, how in CONVENTIONS.items())
     codes = "\n".join(f"- `{code}`: {text}" for code, text in MISSING_CODES.items())
     return f"""# {facts["title"]}
 
@@ -115,6 +139,10 @@ Release of the survey `{facts["survey"]}`, questionnaire version
 Codes that stand where there is no answer:
 
 {codes}
+
+What the columns hold:
+
+{columns}
 
 There are no weights in the data: they are fitted to `{POPULATION}`, for example with
 `parallax compare`. In Python: `pandas.read_parquet("{RESPONSES}")`, or

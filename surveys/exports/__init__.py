@@ -8,6 +8,7 @@ from ..errors import ReleaseError
 from ..releases import Release
 from .csv import write_csv
 from .ddi import write_ddi
+from .documents import write_codebook, write_questionnaire
 from .notes import FILE, Notes
 from .parquet import write_parquet
 from .r import write_r
@@ -26,6 +27,8 @@ FORMATS: dict[str, tuple[str, Writer]] = {
     "xlsx": (".xlsx", write_xlsx),
     "parquet": (".parquet", write_parquet),
     "ddi": ("-ddi.xml", write_ddi),
+    "codebook": ("-codebook.html", write_codebook),
+    "questionnaire": ("-questionnaire.html", write_questionnaire),
 }
 """Name of each format, with the ending of its file and what writes it."""
 
@@ -60,7 +63,7 @@ def export(
     Examples
     --------
     >>> sorted(FORMATS)
-    ['csv', 'ddi', 'dta', 'parquet', 'r', 'sav', 'xlsx', 'zsav']
+    ['codebook', 'csv', 'ddi', 'dta', 'parquet', 'questionnaire', 'r', 'sav', ...]
     """
     chosen = list(dict.fromkeys(formats))
     unknown = [name for name in chosen if name not in FORMATS]

@@ -146,6 +146,19 @@ def _has_negative(cells: pa.DictionaryArray) -> bool:
     return any(code.startswith("-") for code in cells.dictionary.to_pylist())
 
 
+def counts_of(cells: pa.DictionaryArray) -> dict[str, int]:
+    """How often each code stands in a column.
+
+    Examples
+    --------
+    >>> counts_of(pa.array(["tea", "tea", "water"]).dictionary_encode())
+    {'tea': 2, 'water': 1}
+    """
+    codes = cells.dictionary.to_pylist()
+    counts = np.bincount(cells.indices.to_numpy(), minlength=len(codes))
+    return dict(zip(codes, counts.tolist(), strict=True))
+
+
 def text_of(texts: Texts, language: str) -> str:
     """A text in a language, or in English where it is not translated."""
     return texts.get(language) or texts["en"]

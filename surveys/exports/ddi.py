@@ -10,7 +10,7 @@ from lxml.builder import ElementMaker
 from ..codebook import Texts, Variable
 from ..documents import CONTROL_CHARACTER
 from ..releases import RESPONSES, Release
-from .coding import NUMERIC
+from .coding import NUMERIC, counts_of
 from .notes import Notes
 
 NAMESPACE = "ddi:codebook:2_5"
@@ -118,9 +118,8 @@ def _file(release: Release) -> Any:
 
 
 def _variable(release: Release, variable: Variable, at: int) -> Any:
-    cells = release.responses[variable.name]
-    is_missing = cells.isin(variable.missing_codes)
-    counts = cells.value_counts()
+    counts = counts_of(release.cells(variable.name))
+    n_missing = sum(counts.get(code, 0) for code in variable.missing_codes)
     is_number = variable.kind in NUMERIC
     about = {
         "ID": f"V{at}",
@@ -138,8 +137,8 @@ def _variable(release: Release, variable: Variable, at: int) -> Any:
         items = ({"VALUE": code} for code in variable.missing_codes)
         parts.append(_make.invalrng(*map(_make.item, items)))
     parts += [
-        _make.sumStat({"type": "vald"}, str(int((~is_missing).sum()))),
-        _make.sumStat({"type": "invd"}, str(int(is_missing.sum()))),
+        _make.sumStat({"type": "vald"}, str(release.table.num_rows - n_missing)),
+        _make.sumStat({"type": "invd"}, str(n_missing)),
         *(
             _make.catgry(
                 {"missing": "Y"} if value.missing else {},

@@ -3,6 +3,8 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from analysis import SurveyDesign, compare, mean, poststratify, proportion
@@ -139,6 +141,49 @@ def test_reversed_answers_turn_an_ordinal_regression_around(design, frame):
     assert_allclose(other.values.iloc[:4], -fit.values.iloc[:4], rtol=1e-8)
     assert_allclose(other.values.iloc[4:], -fit.values.iloc[:3:-1], rtol=1e-8)
     assert_allclose(other.std_errors.iloc[:4], fit.std_errors.iloc[:4], rtol=1e-8)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.1, 0.9))
+def test_order_and_splitting_do_not_matter(seed, share):
+    random = np.random.default_rng(seed)
+    n = 120
+    people = pd.DataFrame(
+        {
+            "village": random.integers(0, 8, n),
+            "x": random.normal(size=n),
+            "group": random.choice(["a", "b", "c"], n),
+            "w": random.uniform(0.2, 5, n),
+        }
+    )
+    people["y"] = (random.uniform(size=n) < 0.5).astype(float)
+    split = [people.assign(w=people["w"] * part) for part in (share, 1 - share)]
+    other = pd.concat(split).sample(frac=1, random_state=seed % 1000, ignore_index=True)
+    for formula in ("y ~ group", "y ~ group + x"):
+        one, two = (
+            regress(SurveyDesign(f, weights="w", clusters="village"), formula, "logit")
+            for f in (people, other)
+        )
+        assert_same(one, two, 1e-8)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_linear_regression_is_weighted_least_squares(seed):
+    random = np.random.default_rng(seed)
+    n = 40
+    people = pd.DataFrame(random.normal(size=(n, 3)), columns=["y", "x", "z"])
+    people["w"] = random.uniform(0.2, 5, n)
+    fit = regress(SurveyDesign(people, weights="w"), "y ~ x + z")
+    x = np.column_stack([np.ones(n), people[["x", "z"]]])
+    root = np.sqrt(people["w"].to_numpy())
+    expected, *_ = np.linalg.lstsq(x * root[:, None], people["y"] * root)
+    assert_allclose(fit.values, expected, rtol=1e-9, atol=1e-12)
+    scores = x * (people["w"] * (people["y"] - x @ expected)).to_numpy()[:, None]
+    moves = scores @ np.linalg.inv(x.T @ (x * root[:, None] ** 2))
+    assert_allclose(
+        fit.covariance, n / (n - 1) * moves.T @ moves, rtol=1e-8, atol=1e-14
+    )
 
 
 @every_fit
@@ -303,6 +348,7 @@ def test_predictions_know_their_levels(design):
     for wrong, message in [
         (good.drop(columns="trust"), "at has no column 'trust'"),
         (good.assign(country="FR"), "'country' has no category FR in the fit"),
+        (good.assign(trust="much"), "'trust' is a number in the fit, and at has much"),
     ]:
         with pytest.raises(EstimationError, match=message):
             predict(fit, wrong)
@@ -351,6 +397,19 @@ def test_terms_of_other_models_are_tested_too(design, make):
     assert wald.df == ratio.df
     assert wald.df[1] == fit.df
     assert (wald.p_value < 0.05) == (ratio.p_value < 0.05)
+
+
+def test_several_terms_are_tested_together(design):
+    fit = regress(design, "trust ~ country * gender")
+    terms = ["gender", "gender:country"]
+    wald = term_test(fit, terms)
+    assert wald.df == (4, fit.df)
+    assert "gender and gender:country" in wald.method
+    at = ["gender" in name for name in fit.values.index]
+    values, matrix = fit.values[at], fit.covariance.loc[at, at]
+    expected = values @ np.linalg.solve(matrix, values) / 4
+    assert wald.statistic == pytest.approx(expected, rel=1e-9)
+    assert term_test(fit, terms, "lrt").p_value == pytest.approx(wald.p_value, abs=0.1)
 
 
 def test_small_surveys_without_degrees_of_freedom_have_no_intervals(frame):

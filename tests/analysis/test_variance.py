@@ -134,6 +134,25 @@ def test_fitted_weights_agree_with_r_in_such_designs(staged, name, case):
     check(ESTIMATES[case](design), REFERENCE["calibrated"][name][case])
 
 
+def test_an_average_over_no_other_strata_is_no_variance(staged):
+    """R gives NaN as well."""
+    design = SurveyDesign(
+        staged, strata="apart", clusters="cluster", single_cluster="average"
+    )
+    here = mean(design, "trust", where=staged["apart"].isin(["apart", "sure"]))
+    assert np.isfinite(here.values["trust"])
+    assert np.isnan(here.std_errors["trust"])
+    assert here.to_frame()["note"].tolist() == ["no interval: no degrees of freedom"]
+
+
+def test_weights_that_count_no_persons_give_no_effect_without_replacement(staged):
+    small = staged.assign(weight=staged["design_weight"] / 1e6)
+    effects = mean(SurveyDesign(small, weights="weight"), "trust")
+    assert np.isnan(effects.design_effects_without_replacement["trust"])
+    assert effects.design_effects["trust"] > 1
+    assert effects.n_effective["trust"] < effects.n_respondents["trust"]
+
+
 def test_stages_without_population_sizes_are_not_needed(staged):
     options = {"weights": "design_weight", "strata": "stratum"}
     one = SurveyDesign(staged, clusters="cluster", **options)

@@ -1,0 +1,62 @@
+"""What a researcher chooses to have compared: everything is in a link."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Code = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Word = Annotated[str, Field(pattern=r"^\w{1,64}$")]
+
+
+class Choices(BaseModel):
+    """The choices of a comparison of countries.
+
+    Parameters
+    ----------
+    release : str
+        Name of a release of the survey.
+    outcome : str
+        The question: a nominal, ordinal or numeric variable.
+    answer : tuple of str
+        Answers whose share is compared; none compares each answer, or the mean.
+    country : tuple of str
+        Countries that are compared; none takes all.
+    reference : str
+        Compare all with this one only.
+    weights : {"population", "none"}
+        Weights fitted to the survey's population margins, or none.
+    interval : str
+        How intervals of shares are made.
+    level : float
+    adjust : {"holm", "bh", "none"}
+        Adjustment of the p-values for several comparisons.
+
+    Examples
+    --------
+    >>> Choices(release="1-open", outcome="side", country=("DE", "CN")).query
+    'release=1-open&outcome=side&country=CN&country=DE'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    release: Annotated[str, Field(pattern=r"^[0-9]{1,9}-[a-z]{1,20}$")]
+    outcome: Word
+    answer: tuple[Word, ...] = ()
+    country: tuple[Code, ...] = ()
+    reference: Code | Literal[""] = ""
+    weights: Literal["population", "none"] = "population"
+    interval: Literal["logit", "wilson", "korn-graubard", "beta"] = "logit"
+    level: Annotated[float, Field(ge=0.5, le=0.999)] = 0.95
+    adjust: Literal["holm", "bh", "none"] = "holm"
+
+    def model_post_init(self, _: object) -> None:
+        """Give the same choices in another order the same link."""
+        for name in ("answer", "country"):
+            object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
+
+    @property
+    def query(self) -> str:
+        """The choices as they stand in a permanent link."""
+        return urlencode(self.model_dump(exclude_defaults=True), doseq=True)
+

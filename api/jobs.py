@@ -1,0 +1,232 @@
+"""Jobs: what takes longer than a request runs in a process of its own.
+
+So an export or an analysis never keeps respondents waiting. A job is a folder in the
+data folder: what is to be done, a lock that its process holds while it lives, how far
+it is, and what came out. Jobs run one at a time and are deleted after a day.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+from .choices import Choices
+from .errors import JobsFull, UnknownJob
+from .settings import Settings
+
+FOLDER = "jobs"
+TASK, LOCK, PROGRESS, OUTCOME = "task.json", "lock", "progress.json", "outcome.json"
+KEPT_SECONDS = 24 * 3600
+MOST_WAITING = 20
+LOOK_SECONDS = 0.1
+"""How often a request that waits for a job looks at it."""
+
+
+class ReleaseTask(BaseModel):
+    """Make a release of a survey."""
+
+    kind: Literal["release"] = "release"
+    survey: str
+    profile: Literal["internal", "scientific", "open"]
+
+
+class ExportTask(BaseModel):
+    """Write a release in one format."""
+
+    kind: Literal["export"] = "export"
+    survey: str
+    release: str
+    format: str
+    language: str = "en"
+
+
+class ComparisonTask(BaseModel):
+    """Compare countries."""
+
+    kind: Literal["comparison"] = "comparison"
+    survey: str
+    choices: Choices
+
+
+Task = Annotated[
+    ReleaseTask | ExportTask | ComparisonTask, Field(discriminator="kind")
+]
+_TASKS: TypeAdapter[Task] = TypeAdapter(Task)
+
+
+class Outcome(BaseModel):
+    """What came out of a job: a file, a release or a result, or what went wrong."""
+
+    problem: str = ""
+    file: str = ""
+    release: str = ""
+    result: dict[str, Any] = {}
+
+
+State = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job and where it stands."""
+
+    name: str
+    folder: Path
+    task: Task
+    state: State
+    done: float
+    outcome: Outcome
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in {"done", "failed"}
+
+
+def start(settings: Settings, task: Task, *, anew: bool = False) -> Job:
+    """Start a job, or find the one that has done the same today.
+
+    Parameters
+    ----------
+    settings : Settings
+    task : ReleaseTask, ExportTask or ComparisonTask
+    anew : bool
+        Do it again, although it was done already.
+
+    Raises
+    ------
+    JobsFull
+        Too many wait; trying again later is safe.
+    """
+    jobs = settings.data_dir / FOLDER
+    jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _purge(jobs)
+    content = task.model_dump_json()
+    name = secrets.token_hex(16) if anew else sha256(content.encode()).hexdigest()[:32]
+    known = _read(jobs / name)
+    if known is not None and (known.state != "failed" or known.outcome.problem):
+        return known
+    if sum(not job.is_settled for job in _all(jobs)) >= MOST_WAITING:
+        raise JobsFull(f"{MOST_WAITING} jobs wait already; try again later")
+    shutil.rmtree(jobs / name, ignore_errors=True)
+    unnamed = jobs / f".{secrets.token_hex(16)}"
+    unnamed.mkdir(mode=0o700)
+    (unnamed / TASK).write_text(content, "utf-8")
+    with (unnamed / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            unnamed.rename(jobs / name)
+        except OSError:  # somebody was faster
+            shutil.rmtree(unnamed)
+        else:
+            _run(settings, jobs / name, lock.fileno())
+    return find(settings, task.survey, name)
+
+
+def find(settings: Settings, survey: str, name: str) -> Job:
+    """Look up a job of a survey.
+
+    Raises
+    ------
+    UnknownJob
+        There is none of that name, or not any more.
+    """
+    jobs = settings.data_dir / FOLDER
+    known = name.isalnum() and name.isascii()
+    job = _read(jobs / name) if known else None
+    if job is None or job.task.survey != survey:
+        raise UnknownJob("there is no such job; its result is kept for one day")
+    return job
+
+
+async def settled(settings: Settings, job: Job, seconds: float) -> Job:
+    """Wait some seconds for a job to end; it may not have."""
+    until = time.monotonic() + seconds
+    while not job.is_settled and time.monotonic() < until:
+        await asyncio.sleep(LOOK_SECONDS)
+        job = find(settings, job.task.survey, job.name)
+    return job
+
+
+def report_progress(folder: Path, done: float) -> None:
+    """Write down which share of a job is done."""
+    _write(folder / PROGRESS, json.dumps(done))
+
+
+def _run(settings: Settings, folder: Path, lock: int) -> None:
+    """Start the process of a job; it inherits the lock and holds it while it lives."""
+    named = {
+        "PARALLAX_DATA_DIR": str(settings.data_dir.absolute()),
+        "PARALLAX_DATABASE_URL": settings.database_url,
+        "PARALLAX_ENVIRONMENT": settings.environment,
+        "PARALLAX_SECRET_KEY": settings.secret_key.get_secret_value(),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api.working", str(folder)],
+        env=os.environ | named,
+        pass_fds=[lock],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # a restart of the service does not end it
+    )
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def _read(folder: Path) -> Job | None:
+    try:
+        task = _TASKS.validate_json((folder / TASK).read_bytes())
+        is_alive = _is_locked(folder / LOCK)  # before the outcome: that comes first
+    except FileNotFoundError:
+        return None
+    outcome, done = folder / OUTCOME, folder / PROGRESS
+    state: State
+    if outcome.exists():
+        found = Outcome.model_validate_json(outcome.read_bytes())
+        state = "failed" if found.problem else "done"
+        return Job(folder.name, folder, task, state, 1.0, found)
+    if not is_alive:
+        return Job(folder.name, folder, task, "failed", 0.0, Outcome())
+    share = json.loads(done.read_bytes()) if done.exists() else 0.0
+    state = "running" if done.exists() else "waiting"
+    return Job(folder.name, folder, task, state, share, Outcome())
+
+
+def _all(jobs: Path) -> list[Job]:
+    folders = (folder for folder in jobs.iterdir() if folder.is_dir())
+    return [job for folder in folders if (job := _read(folder)) is not None]
+
+
+def _purge(jobs: Path) -> None:
+    for job in _all(jobs):
+        age = time.time() - (job.folder / TASK).stat().st_mtime
+        if job.is_settled and age > KEPT_SECONDS:
+            shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a small file that is never seen half."""
+    with TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        unfinished = Path(folder) / path.name
+        unfinished.write_text(text, "utf-8")
+        unfinished.replace(path)
