@@ -14,8 +14,9 @@ from analysis.errors import EstimationError
 from analysis.estimates import Domains, domain_means, find_domains, make_estimate
 from analysis.intervals import Interval, limits
 from analysis.results import Estimate, check_level
+from analysis.stages import Sample
 from analysis.totals import Codes, Floats, Influence, OfTotals, Total
-from analysis.variance import Sample, covariance
+from analysis.variance import covariance
 
 Rule = Literal[
     "math",

@@ -8,8 +8,8 @@ import numpy as np
 
 from analysis.design import Groups, SurveyDesign
 from analysis.errors import WeightingError
+from analysis.stages import Replicates
 from analysis.totals import Floats, sums
-from analysis.variance import Replicates
 
 Fit = Callable[[Floats], Floats]
 """From weights to other weights, both of shape (n_respondents,)."""

@@ -10,11 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from analysis.stages import BLOCK_CELLS as BLOCK_CELLS
-from analysis.stages import Evaluate as Evaluate
-from analysis.stages import Replicates as Replicates
-from analysis.stages import Sample as Sample
-from analysis.stages import Stage
+from analysis.stages import BLOCK_CELLS, Evaluate, Replicates, Sample, Stage
 from analysis.totals import Codes, Floats, Influence, crossed, influence_totals, sums
 
 

@@ -117,9 +117,11 @@ def compare_data(
         frame = frame[frame["country"].isin(population["country"].unique())]
     if countries:
         frame = frame[frame["country"].isin(countries)]
-    answered = frame.loc[frame[outcome].notna(), by].value_counts()
-    small = answered.index[answered < fewest]
-    frame = frame[~frame[by].isin(small)]
+    hidden: tuple[str, ...] = ()
+    if fewest:
+        sizes = frame.loc[frame[outcome].notna(), by].astype(str).value_counts()
+        hidden = tuple(sorted(sizes.index[sizes < fewest]))
+        frame = frame[~frame[by].isin(hidden)]
     if share_of:
         name = share_name(outcome, share_of)
         frame = frame.assign(**{name: indicator(frame[outcome], share_of)})
@@ -149,7 +151,7 @@ def compare_data(
         level,
         synthetic,
         self_selected,
-        tuple(sorted(map(str, small))),
+        hidden,
     )
 
 

@@ -161,6 +161,16 @@ async def settled(settings: Settings, job: Job, seconds: float) -> Job:
     return job
 
 
+def read_task(folder: Path) -> Task:
+    """Read what a job has to do."""
+    return _TASKS.validate_json((folder / TASK).read_bytes())
+
+
+def settle(folder: Path, outcome: Outcome) -> None:
+    """Write down what came out of a job; nothing more will happen to it."""
+    _write(folder / OUTCOME, outcome.model_dump_json())
+
+
 def report_progress(folder: Path, done: float) -> None:
     """Write down which share of a job is done."""
     _write(folder / PROGRESS, json.dumps(done))
@@ -186,7 +196,7 @@ def _run(settings: Settings, folder: Path, lock: int) -> None:
 
 def _read(folder: Path) -> Job | None:
     try:
-        task = _TASKS.validate_json((folder / TASK).read_bytes())
+        task = read_task(folder)
         is_alive = _is_locked(folder / LOCK)  # before the outcome: that comes first
     except FileNotFoundError:
         return None

@@ -101,6 +101,35 @@ def check_study(study: Study, questionnaire: Questionnaire) -> Iterator[Finding]
         for name in needed:
             if name not in known:
                 yield where, f"there is no {noun} '{name}'; {suggest(name, known)}"
+    yield from _check_recodings(study, questionnaire)
+
+
+def _check_recodings(study: Study, questionnaire: Questionnaire) -> Iterator[Finding]:
+    """Find recodings that would not make quasi-identifiers coarser."""
+    questions = {question.name: question for question in questionnaire.questions}
+    for name, recoding in study.recodings.items():
+        where = f"recodings, {name}"
+        kind = questions[name].kind if name in questions else ""
+        wanted = _BANDED if isinstance(recoding, float) else _MERGED
+        if name not in study.quasi_identifiers or name == "country":
+            known = set(study.quasi_identifiers) - {"country"}
+            yield where, f"this is no quasi-identifier to recode; {suggest(name, known)}"
+        elif kind not in wanted:
+            yield where, f"only {' and '.join(wanted)} can be recoded like this"
+        elif not isinstance(recoding, float):
+            choices = questionnaire.choices_of(questions[name])
+            known = {choice.name for choice in choices if not choice.missing}
+            times = Counter(old for merged in recoding.values() for old in merged)
+            for old in times.keys() - known:
+                yield where, f"there is no choice '{old}'; {suggest(old, known)}"
+            for old in (old for old, count in times.items() if count > 1):
+                yield where, f"'{old}' comes twice; merge it into one"
+            for new, merged in recoding.items():
+                if new in MISSING_CODES or new in known - set(merged):
+                    yield where, f"'{new}' stands for something else; choose another"
+
+
+_MERGED, _BANDED = ("select_one", "likert"), ("integer", "decimal")
 
 
 def place(page: Page, question: Question | None = None) -> str:

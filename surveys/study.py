@@ -9,6 +9,12 @@ from .questionnaire import Frozen, Name
 
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
+Recoding = Mapping[Name, Annotated[tuple[Name, ...], Field(min_length=1)]]
+"""The choices that become one, by the name they get."""
+
+Width = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""Of the bands in which numbers are published."""
+
 
 class Headline(Frozen):
     """The comparison the report opens with: a share of the answers to a question."""
@@ -83,6 +89,7 @@ class Study(Frozen):
     retention_months: int = Field(gt=0)
     margins: tuple[tuple[Name, ...], ...] = ()
     quasi_identifiers: tuple[Name, ...] = ()
+    recodings: Mapping[Name, Recoding | Width] = {}
     sensitive: tuple[Name, ...] = ()
     labels: Mapping[Name, str] = {}
     report: ReportPlan | None = None
