@@ -1,6 +1,7 @@
 """Protection of respondents in published data: how alike are those who look alike."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -45,21 +46,27 @@ def anonymity(frame: pd.DataFrame, quasi_identifiers: Sequence[str]) -> int:
 def diversity(
     frame: pd.DataFrame, quasi_identifiers: Sequence[str], sensitive: str
 ) -> int:
-    """Fewest different sensitive values among respondents who look alike: l.
+    """Fewest different answers among respondents who look alike: l.
 
-    With l = 1, knowing that somebody took part reveals what they answered.
+    With l = 1, knowing that somebody took part and answered reveals the answer.
 
     Parameters
     ----------
     frame, quasi_identifiers
         As for :func:`anonymity`.
     sensitive : str
-        Column that must not be found out. A missing value is a value of its own.
+        Column that must not be found out. A missing value hides nobody: it is not
+        counted as an answer.
 
     Returns
     -------
     int
-        l; 0 if there are no respondents.
+        l of the groups in which somebody answered; 0 if nobody did.
+
+    Notes
+    -----
+    This is distinct l-diversity of those who answered. Whoever counts missing values
+    as answers finds an l as large or larger.
 
     References
     ----------
@@ -69,23 +76,25 @@ def diversity(
     --------
     >>> frame = pd.DataFrame(
     ...     {
-    ...         "age": ["18-29"] * 2 + ["30+"] * 2,
-    ...         "approval": ["yes", "no", "yes", "yes"],
+    ...         "age": ["18-29"] * 2 + ["30+"] * 3,
+    ...         "approval": ["yes", "no", "yes", "yes", None],
     ...     }
     ... )
     >>> diversity(frame, ["age"], "approval")
     1
     """
     classes = _classes(frame, quasi_identifiers)
-    _check_columns(frame, [sensitive])
-    if frame.empty:
-        return 0
-    values, _ = pd.factorize(frame[sensitive], use_na_sentinel=False)
-    return int(pd.Series(values).groupby(classes).nunique().min())
+    counts = _count_answers(classes, _answers(frame, sensitive))
+    return int(counts[counts > 0].min()) if counts.any() else 0
 
 
 def suppress(
-    frame: pd.DataFrame, quasi_identifiers: Sequence[str], k: int
+    frame: pd.DataFrame,
+    quasi_identifiers: Sequence[str],
+    k: int,
+    *,
+    sensitive: Sequence[str] = (),
+    l: int = 1,  # noqa: E741, the name of the measure
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Blank out quasi-identifiers until everybody has k - 1 others who look alike.
 
@@ -96,6 +105,10 @@ def suppress(
         Most important first: the last is blanked first.
     k : int
         At least 2.
+    sensitive : list of str
+        Columns of which those who look alike shall have given at least ``l``
+        different answers.
+    l : int
 
     Returns
     -------
@@ -112,9 +125,10 @@ def suppress(
     Notes
     -----
     One variable after the other is blanked for the respondents who are still in a
-    group smaller than k, beginning with the least important. Should those end up as
-    few themselves, the smallest other groups give up the same values, so that the
-    blank ones have company.
+    group smaller than k or with fewer than l answers, beginning with the least
+    important. Should those end up as few themselves, the smallest other groups give up
+    the same values, so that the blank ones have company. Only l can stay out of reach,
+    if fewer than l different answers were given at all: ask :func:`diversity`.
 
     Examples
     --------
@@ -132,34 +146,86 @@ def suppress(
             f"k is {k} for {len(frame)} respondents; it must be at least 2 and at most "
             "their number: publish fewer details, or nothing"
         )
+    rule = _Rule(k, l, tuple(_answers(frame, name) for name in sensitive))
     protected = frame.copy(deep=False)
     steps = [([name], [other for other in names if other != name]) for name in names]
     for blanked, others in [*reversed(steps), (names, [])]:
-        chosen = _to_blank(protected, blanked, others, k)
+        chosen = _to_blank(protected, blanked, others, rule)
         for name in blanked:
             protected[name] = protected[name].mask(chosen)
     n_suppressed = protected[names].isna().sum() - frame[names].isna().sum()
     return protected, n_suppressed
 
 
+@dataclass(frozen=True)
+class _Rule:
+    """What a group of respondents who look alike has to keep."""
+
+    k: int
+    l: int  # noqa: E741, the name of the measure
+    answers: tuple[Codes, ...]
+    """To each sensitive question, -1 where there is none, shape (n_respondents,)."""
+
+    def holds_in(self, classes: Codes) -> npt.NDArray[np.bool_]:
+        """Whether each class is large and diverse enough, shape (n_classes,)."""
+        holds = np.bincount(classes) >= self.k
+        for answers in self.answers:
+            counts = _count_answers(classes, answers)
+            holds &= (counts == 0) | (counts >= self.l)
+        return holds
+
+    def holds_for(self, rows: Codes) -> bool:
+        """Whether these respondents could be one group."""
+        return len(rows) >= self.k and all(
+            len(given) == 0 or len(given) >= self.l
+            for given in (
+                np.unique(answers[rows][answers[rows] >= 0]) for answers in self.answers
+            )
+        )
+
+
 def _to_blank(
-    frame: pd.DataFrame, blanked: list[str], others: list[str], k: int
+    frame: pd.DataFrame, blanked: list[str], others: list[str], rule: _Rule
 ) -> npt.NDArray[np.bool_]:
     """Respondents to blank so that all who look alike in the others have company."""
     classes, kin = _classes(frame, [*blanked, *others]), _classes(frame, others)
-    sizes = np.bincount(classes)
-    chosen = sizes[classes] < k
+    chosen = ~rule.holds_in(classes)[classes]
     blank = chosen | frame[blanked].isna().all(axis=1).to_numpy()
+    members, families = _members(classes), _members(kin)
     for family in np.unique(kin[chosen]):
-        lacking = k - int(np.sum(blank & (kin == family)))
-        donors = np.unique(classes[(kin == family) & ~blank])
-        for donor in donors[np.argsort(sizes[donors], kind="stable")]:
-            if lacking <= 0:
+        relatives = families[family]
+        pool = relatives[blank[relatives]]
+        donors = np.unique(classes[relatives[~blank[relatives]]])
+        for donor in sorted(donors, key=lambda donor: len(members[donor])):
+            if rule.holds_for(pool):
                 break
-            taken = lacking if sizes[donor] - lacking >= k else sizes[donor]
-            chosen[np.flatnonzero(classes == donor)[:taken]] = True
-            lacking -= taken
+            given = members[donor]
+            part, rest = np.split(given, [max(rule.k - len(pool), 0)])
+            if rule.holds_for(rest) and rule.holds_for(np.append(pool, part)):
+                given = part
+            chosen[given] = True
+            pool = np.append(pool, given)
     return chosen
+
+
+def _members(classes: Codes) -> list[Codes]:
+    """Rows of each class, in their order."""
+    order = np.argsort(classes, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(classes))[:-1])
+
+
+def _answers(frame: pd.DataFrame, sensitive: str) -> Codes:
+    """Number the answers; -1 where there is none."""
+    _check_columns(frame, [sensitive])
+    return pd.factorize(frame[sensitive])[0]
+
+
+def _count_answers(classes: Codes, answers: Codes) -> Codes:
+    """How many different answers each class gave, shape (n_classes,)."""
+    n_classes = classes.max(initial=-1) + 1
+    given = answers >= 0
+    pairs = np.unique(np.stack([classes[given], answers[given]]), axis=1)
+    return np.bincount(pairs[0], minlength=n_classes)
 
 
 def _classes(frame: pd.DataFrame, names: Sequence[str]) -> Codes:

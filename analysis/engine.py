@@ -231,7 +231,8 @@ def cluster_totals(
     groups = [table[key] for key in keys]
     groups += [answered[name].name(f"answered_{i}") for i, name in enumerate(moments)]
     grouped = table.group_by(groups) if groups else table
-    totals = grouped.aggregate(**sums).limit(MOST_GROUPS + 1).to_pyarrow().to_pandas()
+    found = grouped.aggregate(**sums).limit(MOST_GROUPS + 1)
+    totals: pd.DataFrame = found.to_pyarrow().to_pandas()
     _check_totals(totals, units, weights, [*keys, *moments])
     if moments:
         totals = _points(totals, moments, middle)

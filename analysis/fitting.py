@@ -57,14 +57,13 @@ class Model:
                 f"{self.matrix.formula!r} under a set of replicate weights: {error}"
             ) from None
 
-    def influence(self, mapping: Floats) -> list[Influence]:
+    def influence(self, mapping: Floats) -> Influence:
         """Influence values of ``coefficients @ mapping``."""
         return influence_of(
             self.matrix.codes,
             self.design.sample.weights,
             partial(self.likelihood.scores, self.maximum.coefficients),
             inverse_times(self.maximum.information, mapping),
-            len(self.design.sample.strata),
         )
 
 
@@ -206,7 +205,8 @@ def fit(
     except EstimationError as error:
         raise EstimationError(f"{matrix.formula!r}: {error}") from None
     model = Model(design, matrix, likelihood, maximum, names, answers)
-    cov = covariance(model.influence(np.eye(len(start))), design.sample, model.refit)
+    influence = [model.influence(np.eye(len(start)))]
+    cov = covariance(influence, design.sample, model.refit)
     used = np.minimum(matrix.codes, 0)
     degrees = degrees_of_freedom(used, 1, design.sample)[0]
     n = round(sums(used, design.sample.counts, 1)[0])

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.errors import EstimationError, first_few
-from analysis.stages import BLOCK_CELLS
 from analysis.totals import Codes, Floats, Influence
 
 MOST_STEPS = 100
@@ -123,13 +122,9 @@ def maximize(
 
 
 def influence_of(
-    codes: Codes,
-    weights: Floats,
-    rows: Callable[[Codes], Floats],
-    mapping: Floats,
-    n_clusters: int,
-) -> list[Influence]:
-    """Influence ``weights * (rows @ mapping)[codes]``, in the form that adds up faster.
+    codes: Codes, weights: Floats, rows: Callable[[Codes], Floats], mapping: Floats
+) -> Influence:
+    """Influence values ``weights * (rows @ mapping)[codes]``.
 
     Parameters
     ----------
@@ -139,19 +134,12 @@ def influence_of(
     rows : callable
         From numbers of rows to floats of shape (len(rows), k).
     mapping : floats, shape (k, n_estimates)
-    n_clusters : int
     """
-    n_rows, k = int(codes.max()) + 1, len(mapping)
-    if n_rows * n_clusters <= BLOCK_CELLS * k:
-        return [Influence(codes, weights, rows(np.arange(n_rows)) @ mapping)]
-    columns = [np.empty(len(codes)) for _ in range(k)]
-    for first in range(0, len(codes), CHUNK_ROWS):
-        part = slice(first, first + CHUNK_ROWS)
-        scores = rows(codes[part]) * weights[part, None]
-        for column, score in zip(columns, scores.T, strict=True):
-            column[part] = score
-    inside = np.minimum(codes, 0)
-    return [Influence(inside, column, mapping[[j]]) for j, column in enumerate(columns)]
+    moves = np.empty((int(codes.max()) + 1, mapping.shape[1]))
+    for first in range(0, len(moves), CHUNK_ROWS):
+        part = np.arange(first, min(first + CHUNK_ROWS, len(moves)))
+        moves[part] = rows(part) @ mapping
+    return Influence(codes, weights, moves)
 
 
 def inverse_times(information: Floats, right: Floats) -> Floats:

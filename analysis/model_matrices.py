@@ -16,6 +16,9 @@ from analysis.totals import Codes, Floats, sums
 
 NUMERIC = ("boolean", "integer", "floating", "mixed-integer-float", "decimal")
 
+CHUNK_ROWS = 2**16
+"""Rows handed to formulaic at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class ModelMatrix:
@@ -59,9 +62,8 @@ class ModelMatrix:
 
     def columns(self, variables: pd.DataFrame) -> Floats:
         """Model matrix of other values of the variables, shape (n_rows, n_columns)."""
-        with np.errstate(all="ignore"):
-            made = self.spec.get_model_matrix(variables, context={})
-        return _checked(made, self.formula)[:, self.kept]
+        matrix = _evaluate(self.spec, variables, self.formula)
+        return matrix if len(self.kept) == matrix.shape[1] else matrix[:, self.kept]
 
     def without(self, term: str) -> "ModelMatrix":
         """Leave out the columns of a term, but none of the respondents."""
@@ -214,27 +216,49 @@ def _curved(
 
 
 def _build(right: Any, variables: pd.DataFrame, formula: str) -> tuple[Floats, Any]:
+    """Model matrix, and the specification that makes others like it."""
     from formulaic import model_matrix
     from formulaic.errors import FormulaicError
 
-    try:
-        with np.errstate(all="ignore"):
-            made = model_matrix(
-                right, variables, context={}, na_action="ignore", output="numpy"
-            )
-    except FormulaicError as error:
-        raise EstimationError(
-            f"formula {formula!r} cannot be computed: {error}"
-        ) from None
-    return _checked(made, formula), made.model_spec
+    def make(rows: pd.DataFrame) -> Any:
+        options = {"context": {}, "na_action": "ignore", "output": "numpy"}
+        try:
+            with np.errstate(all="ignore"):
+                return model_matrix(right, rows, **options)
+        except FormulaicError as error:
+            raise EstimationError(
+                f"formula {formula!r} cannot be computed: {error}"
+            ) from None
+
+    made = make(variables.iloc[:CHUNK_ROWS])
+    spec = made.model_spec
+    if len(made) == len(variables):
+        return _checked(np.asarray(made, dtype=float), spec, formula), spec
+    # center(age) and C(age) have to see all values; categories are known beforehand.
+    computed = any(
+        kind.value == "categorical" and name not in variables
+        for name, (kind, _) in spec.encoder_state.items()
+    )
+    if spec.transform_state or computed:
+        spec = make(variables).model_spec
+    return _evaluate(spec, variables, formula), spec
 
 
-def _checked(made: Any, formula: str) -> Floats:
-    """Return the numbers of a model matrix if they are finite."""
-    matrix = np.asarray(made, dtype=float)
+def _evaluate(spec: Any, variables: pd.DataFrame, formula: str) -> Floats:
+    """Model matrix, some rows after the other: formulaic needs many times their size."""
+    matrix = np.empty((len(variables), len(spec.column_names)))
+    with np.errstate(all="ignore"):
+        for first in range(0, len(variables), CHUNK_ROWS):
+            rows = variables.iloc[first : first + CHUNK_ROWS]
+            matrix[first : first + CHUNK_ROWS] = spec.get_model_matrix(rows, context={})
+    return _checked(matrix, spec, formula)
+
+
+def _checked(matrix: Floats, spec: Any, formula: str) -> Floats:
+    """Return the model matrix if its numbers are finite."""
     finite = np.isfinite(matrix.sum(axis=0))
     if not finite.all():
-        wrong = np.array(made.model_spec.column_names)[~finite]
+        wrong = np.array(spec.column_names)[~finite]
         raise EstimationError(
             f"formula {formula!r}: {first_few(wrong)} is not finite for some "
             "respondents (a logarithm of 0?); set those values to missing"

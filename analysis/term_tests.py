@@ -198,12 +198,9 @@ def proportional_odds_test(
         mapping = np.zeros((p + 1, q, len(tested)))
         mapping[tested, k, np.arange(len(tested))] = 1
         bread = inverse_times(at.information, mapping.reshape(p + 1, -1))
-        influence += influence_of(
-            model.matrix.codes,
-            sample.weights,
-            partial(part.scores, at.coefficients),
-            bread,
-            len(sample.strata),
+        scores = partial(part.scores, at.coefficients)
+        influence.append(
+            influence_of(model.matrix.codes, sample.weights, scores, bread)
         )
     # Differences from the slopes at the first threshold.
     differences = np.kron(

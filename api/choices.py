@@ -1,9 +1,12 @@
 """What a researcher chooses to have compared: everything is in a link."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from .errors import ChoiceRefused
 
 Code = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Word = Annotated[str, Field(pattern=r"^\w{1,64}$")]
@@ -60,3 +63,51 @@ class Choices(BaseModel):
         """The choices as they stand in a permanent link."""
         return urlencode(self.model_dump(exclude_defaults=True), doseq=True)
 
+
+def offered(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """List the questions of a release that countries can be compared on.
+
+    Parameters
+    ----------
+    fields : mapping
+        The description of each variable, as in the release's ``datapackage.json``.
+
+    Returns
+    -------
+    dict
+        The title of each variable, by its name.
+    """
+    return {
+        name: str(field["title"])
+        for name, field in fields.items()
+        if field["parallax"]["kind"] != "text"
+        and field["parallax"]["role"] not in {"record", "assignment"}
+        and name != "country"
+    }
+
+
+def check(choices: Choices, fields: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse choices that a release does not offer.
+
+    Raises
+    ------
+    ChoiceRefused
+    """
+    if choices.outcome not in offered(fields):
+        raise ChoiceRefused(
+            "the release has no such question; its datapackage.json names all"
+        )
+    wanted = {
+        choices.outcome: choices.answer,
+        "country": (*choices.country, *filter(None, [choices.reference])),
+    }
+    for variable, values in wanted.items():
+        known = {each["value"] for each in fields[variable].get("categories") or ()}
+        unknown = len(set(values) - known)
+        if unknown:
+            raise ChoiceRefused(
+                f"{unknown} of {len(values)} values are not among those of {variable}"
+            )
+    if choices.reference and choices.country:
+        if choices.reference not in choices.country:
+            raise ChoiceRefused("the reference is not among the countries")

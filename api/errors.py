@@ -8,6 +8,13 @@ ApiError
 │   ├── FormTypeUnknown       its content type is not a form's
 │   ├── FormFromElsewhere     another site sent it
 │   └── BodyTooLarge          it is larger than any form
+├── AccountError             a researcher, role or key cannot be given like this
+│   └── WeakPassword          the password is too easily guessed
+├── NotSignedIn               nobody who may do this is signed in
+├── SecondFactorNeeded        a one-time code is needed first
+├── Forbidden                 the researcher's role does not allow this
+├── TooManyAttempts           too many wrong attempts: wait
+├── AuditBroken               the audit log was changed
 ├── BackupUnreadable         a backup is damaged, cut off or of another version
 ├── UnknownRelease           the survey has no such release
 ├── UnknownJob               the survey has no such job, or it was deleted after a day
@@ -58,6 +65,38 @@ class FormFromElsewhere(FormUnreadable):
 
 class BodyTooLarge(FormUnreadable):
     """The body is larger than any form of ours."""
+
+
+class AccountError(ApiError, ValueError):
+    """A researcher, a role or a key cannot be given like this."""
+
+
+class WeakPassword(AccountError):
+    """The password is too easily guessed."""
+
+
+class NotSignedIn(ApiError):
+    """Nobody who may do this is signed in."""
+
+
+class SecondFactorNeeded(ApiError):
+    """The researcher has to show a one-time code first."""
+
+
+class Forbidden(ApiError):
+    """The researcher sees the survey, but the role does not allow this."""
+
+
+class TooManyAttempts(ApiError):
+    """Too many attempts went wrong; more are looked at in some seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many attempts; wait {seconds} seconds")
+        self.seconds = seconds
+
+
+class AuditBroken(ApiError, ValueError):
+    """An entry of the audit log was changed, removed or put in."""
 
 
 class BackupUnreadable(ApiError, ValueError):

@@ -7,7 +7,6 @@ it is, and what came out. Jobs run one at a time and are deleted after a day.
 
 import asyncio
 import fcntl
-import json
 import os
 import secrets
 import shutil
@@ -28,7 +27,8 @@ from .errors import JobsFull, UnknownJob
 from .settings import Settings
 
 FOLDER = "jobs"
-TASK, LOCK, PROGRESS, OUTCOME = "task.json", "lock", "progress.json", "outcome.json"
+TASK, LOCK, STEP, OUTCOME = "task.json", "lock", "step.txt", "outcome.json"
+CHART, PAGE = "chart.svg", "comparison.html"
 KEPT_SECONDS = 24 * 3600
 MOST_WAITING = 20
 LOOK_SECONDS = 0.1
@@ -87,7 +87,7 @@ class Job:
     folder: Path
     task: Task
     state: State
-    done: float
+    step: str
     outcome: Outcome
 
     @property
@@ -171,9 +171,9 @@ def settle(folder: Path, outcome: Outcome) -> None:
     _write(folder / OUTCOME, outcome.model_dump_json())
 
 
-def report_progress(folder: Path, done: float) -> None:
-    """Write down which share of a job is done."""
-    _write(folder / PROGRESS, json.dumps(done))
+def report(folder: Path, step: str) -> None:
+    """Write down in words what a job does now."""
+    _write(folder / STEP, step)
 
 
 def _run(settings: Settings, folder: Path, lock: int) -> None:
@@ -200,17 +200,17 @@ def _read(folder: Path) -> Job | None:
         is_alive = _is_locked(folder / LOCK)  # before the outcome: that comes first
     except FileNotFoundError:
         return None
-    outcome, done = folder / OUTCOME, folder / PROGRESS
-    state: State
-    if outcome.exists():
-        found = Outcome.model_validate_json(outcome.read_bytes())
-        state = "failed" if found.problem else "done"
-        return Job(folder.name, folder, task, state, 1.0, found)
-    if not is_alive:
-        return Job(folder.name, folder, task, "failed", 0.0, Outcome())
-    share = json.loads(done.read_bytes()) if done.exists() else 0.0
-    state = "running" if done.exists() else "waiting"
-    return Job(folder.name, folder, task, state, share, Outcome())
+    state: State = "failed"
+    outcome = Outcome()
+    step = ""
+    if (folder / OUTCOME).exists():
+        outcome = Outcome.model_validate_json((folder / OUTCOME).read_bytes())
+        state = "failed" if outcome.problem else "done"
+    elif is_alive:
+        state = "waiting"
+        if (folder / STEP).exists():
+            state, step = "running", (folder / STEP).read_text("utf-8")
+    return Job(folder.name, folder, task, state, step, outcome)
 
 
 def _all(jobs: Path) -> list[Job]:

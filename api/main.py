@@ -9,13 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from . import pages, respondent, returning
+from . import pages, respondent, returning, signing_in
 from .database import create_engine_for
 from .dependencies import READ, Service, ServiceDep
 from .error_pages import show_error, show_unexpected
 from .errors import ApiError, RecordingUnavailable
 from .protection import Protection
 from .recording import Recorder
+from .researcher_dependencies import Workbench
 from .sealing import Seal
 from .settings import Settings
 
@@ -31,17 +32,19 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = create_engine_for(settings)
+        engine, researchers = create_engine_for(settings), create_engine_for(settings)
         recorder = Recorder(engine)
         recorder.start()
         app.state.service = Service(
             settings, engine, recorder, Seal(settings.keys("form state"))
         )
+        app.state.workbench = Workbench(settings, researchers)
         try:
             yield
         finally:
             await run_in_threadpool(recorder.stop)
             engine.dispose()
+            researchers.dispose()
 
     app = FastAPI(
         title="Parallax",
@@ -59,11 +62,18 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for kind in (ApiError, DBAPIError, HTTPException):
         app.add_exception_handler(kind, show_error)
-    app.include_router(respondent.router)
-    app.include_router(returning.router)
-    app.add_api_route(pages.STYLESHEET_PATH, stylesheet, methods=READ)
-    app.add_api_route("/health/live", is_live, methods=READ)
-    app.add_api_route("/health/ready", is_ready, methods=READ)
+    for kind in signing_in.ASKING:
+        app.add_exception_handler(kind, signing_in.ask_to_sign_in)
+    app.include_router(respondent.router, tags=["respondent"])
+    app.include_router(returning.router, tags=["respondent"])
+    app.include_router(signing_in.public)
+    app.include_router(signing_in.router)
+    for path, endpoint in (
+        (pages.STYLESHEET_PATH, stylesheet),
+        ("/health/live", is_live),
+        ("/health/ready", is_ready),
+    ):
+        app.add_api_route(path, endpoint, methods=READ, tags=["public"])
     return app
 
 

@@ -1,8 +1,10 @@
 """The shelf: where the releases of each survey stand, in the order they were made."""
 
 import json
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from surveys.descriptions import PACKAGE
 
@@ -12,17 +14,51 @@ from .settings import Settings
 FOLDER = "releases"
 
 
-class Shelved(NamedTuple):
+@dataclass(frozen=True)
+class Shelved:
     """A release that was made for a survey."""
 
     name: str
     folder: Path
 
     @property
+    def profile(self) -> str:
+        """How it is protected: internal, scientific or open."""
+        return profile_of(self.name)
+
+    @cached_property
+    def package(self) -> dict[str, Any]:
+        """The content of its ``datapackage.json``."""
+        return dict(json.loads((self.folder / PACKAGE).read_bytes()))
+
+    @property
     def manifest(self) -> dict[str, Any]:
-        """The ``parallax`` block of its ``datapackage.json``."""
-        package = json.loads((self.folder / PACKAGE).read_bytes())
-        return dict(package["parallax"])
+        """The ``parallax`` block of its package."""
+        return dict(self.package["parallax"])
+
+    @property
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """The description of each variable by its name."""
+        (resource,) = (
+            each for each in self.package["resources"] if each["name"] == "responses"
+        )
+        return {each["name"]: each for each in resource["schema"]["fields"]}
+
+    def labels(self, variable: str) -> dict[str, str]:
+        """The label of each value of a variable, in the order of the questionnaire."""
+        found = self.fields[variable].get("categories") or ()
+        return {str(each["value"]): str(each["label"]) for each in found}
+
+
+def profile_of(name: str) -> str:
+    """Read the profile from a release's name.
+
+    Examples
+    --------
+    >>> profile_of("3-scientific")
+    'scientific'
+    """
+    return name.partition("-")[2]
 
 
 def releases(settings: Settings, survey: str) -> list[Shelved]:

@@ -32,6 +32,7 @@ BATCH, PAIRS = 100, 20
 """Samples, and pairs of them, estimated in one call."""
 
 Weights = Literal["equal", "unequal", "raked"]
+WEIGHTS: tuple[Weights, ...] = ("equal", "unequal", "raked")
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,7 @@ class Setting:
 
 SETTINGS = [
     Setting(share, clusters, weights)
-    for weights, share, clusters in product(
-        ("equal", "unequal", "raked"), (0.01, 0.05, 0.3), (5, 10, 20, 50)
-    )
+    for weights, share, clusters in product(WEIGHTS, (0.01, 0.05, 0.3), (5, 10, 20, 50))
 ]
 SIMPLE = Setting(share=0.3, clusters=50, weights="equal")
 """The case of the textbooks: where every interval should hold what it says."""
@@ -131,7 +130,7 @@ def coverage(setting: Setting, n: int, seed: int = 20261124) -> pd.Series:
         shares = proportion(design, "agrees", by="sample")
         for kind in SHARE_INTERVALS:
             limits = replace(shares, interval=kind).conf_int()
-            agrees = limits.xs(1, level="agrees")
+            agrees = limits[limits.index.get_level_values("agrees") == 1]
             hits.setdefault(kind, []).append(_holds(agrees, setting.share))
         limits = mean(design, "score", by="sample").conf_int()
         hits.setdefault("mean", []).append(_holds(limits, setting.share))

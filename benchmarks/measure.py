@@ -3,8 +3,8 @@
 import ctypes
 import gc
 import multiprocessing
+import platform
 import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+LINUX = platform.system() == "Linux"
 SLOW = 20
 """Times the floor's time, beyond which two runs are enough."""
 
@@ -113,7 +114,7 @@ def _serve(pipe: Connection, tool: Tool, source: Path) -> None:
 def _reset_peak() -> float:
     """Forget the peak of this process's memory; megabytes that it holds now."""
     gc.collect()
-    if sys.platform == "linux":
+    if LINUX:
         # What earlier runs freed must not hide what this one needs.
         ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
@@ -121,8 +122,8 @@ def _reset_peak() -> float:
 
 
 def _peak() -> float:
-    if sys.platform == "linux":
+    if LINUX:
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
+    # Elsewhere the peak cannot be forgotten: only the first run tells something.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -72,7 +72,9 @@ def as_frame(arrays: Arrays) -> pd.DataFrame:
     """Make a frame as a researcher has it: categories by name, the rest as is."""
     return pd.DataFrame(
         {
-            name: pd.Categorical.from_codes(values, categories(name))
+            name: pd.Categorical.from_codes(
+                values.astype(np.int8), pd.Index(categories(name))
+            )
             if name in KINDS
             else values
             for name, values in arrays.items()

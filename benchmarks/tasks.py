@@ -7,6 +7,7 @@ standard errors. Nothing here is timed.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,7 @@ def share_floor(folder: Path) -> Work:
         sums = np.bincount(
             cells, frame["weight"].to_numpy(), N_CLUSTERS * COUNTRIES * ANSWERS
         )
-        return _shares(sums.reshape(N_CLUSTERS, COUNTRIES, ANSWERS))
+        return _shares(sums.reshape(N_CLUSTERS, COUNTRIES, ANSWERS).astype(float))
 
     return work
 
@@ -88,7 +89,8 @@ def share_svy(folder: Path) -> Work:
 
     def work() -> Floats:
         design = svy.Design(stratum="stratum", psu="cluster", wgt="weight")
-        shares = svy.Sample(data, design).estimation.prop("approval", by="country")
+        sample = svy.Sample(data, design)
+        shares: Any = sample.estimation.prop("approval", by="country")
         table = shares.to_polars().sort("country", "approval")
         return np.concatenate([table["est"].to_numpy(), table["se"].to_numpy()])
 
@@ -97,7 +99,7 @@ def share_svy(folder: Path) -> Work:
 
 def share_samplics(folder: Path) -> Work:
     """Run samplics, the predecessor of svy."""
-    from samplics import TaylorEstimator
+    from samplics import TaylorEstimator  # type: ignore[import-not-found]
 
     data = read_arrays(folder)
 
@@ -216,7 +218,7 @@ def logit_svy(folder: Path) -> Work:
         pl.col("agrees", "income", "gender", "urban").cast(pl.Float64)
     )
     design = svy.Design(stratum="stratum", psu="cluster", wgt="weight")
-    sample = svy.Sample(data, design)
+    sample: Any = svy.Sample(data, design)
 
     def work() -> Floats:
         x = [svy.Cat("country", ref=0), "income", "gender", "urban"]
@@ -297,7 +299,7 @@ def rake_svy(folder: Path) -> Work:
     import svy
 
     design = svy.Design(stratum="stratum", psu="cluster", wgt="weight")
-    sample = svy.Sample(pl.DataFrame(read_arrays(folder)), design)
+    sample: Any = svy.Sample(pl.DataFrame(read_arrays(folder)), design)
     shares = {
         name: dict(enumerate(target.tolist())) for name, target in targets().items()
     }

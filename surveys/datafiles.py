@@ -1,30 +1,71 @@
 """Data files of other software, read with their labels."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pyreadstat
 
 from .errors import DataFileError
 
 
 def _read_labelled(reader: Callable[..., Any], path: Path) -> pd.DataFrame:
-    """Value labels become categories, in the order of their codes."""
+    """Read SPSS or Stata; user-missing values are missing, and are no categories."""
     frame: pd.DataFrame
     frame, metadata = reader(str(path))
-    for column, labels in metadata.variable_value_labels.items():
-        known = frame[column].dropna()
-        if known.isin(list(labels)).all():
-            texts = list(dict.fromkeys(labels[code] for code in sorted(labels)))
-            frame[column] = pd.Categorical(frame[column].map(labels), texts)
+    _, declared = reader(str(path), metadataonly=True, user_missing=True)
+    for name, labels in metadata.variable_value_labels.items():
+        ranges = declared.missing_ranges.get(name, ())
+        texts = {
+            code: text
+            for code, text in labels.items()
+            # Stata's user-missing values are letters.
+            if not isinstance(code, str)
+            and not any(each["lo"] <= code <= each["hi"] for each in ranges)
+        }
+        is_ordered = metadata.variable_measure.get(name) == "ordinal"
+        frame[name] = _categorise(frame[name], texts, is_ordered)
     return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Read Parquet, with labels and missing codes where an export describes them."""
+    table = pq.read_table(path)
+    frame: pd.DataFrame = table.to_pandas()
+    for field in table.schema:
+        described = field.metadata or {}
+        if b"values" not in described:
+            continue
+        missing = list(json.loads(described[b"missing"]).values())
+        texts = {
+            int(code): text for code, text in json.loads(described[b"values"]).items()
+        }
+        cells = frame[field.name].astype(float)
+        frame[field.name] = _categorise(
+            cells.mask(cells.isin(missing)),
+            {code: text for code, text in texts.items() if code not in missing},
+            described[b"measure"] == b"ordinal",
+        )
+    return frame
+
+
+def _categorise(
+    cells: "pd.Series[float]", labels: Mapping[float, str], is_ordered: bool
+) -> "pd.Series[Any]":
+    """Labels become categories in the order of their codes, if they label all cells."""
+    if not labels or not cells.dropna().isin(list(labels)).all():
+        return cells
+    texts = list(dict.fromkeys(labels[code] for code in sorted(labels)))
+    dtype = pd.CategoricalDtype(texts, ordered=is_ordered)
+    return cells.map(labels).astype(dtype)
 
 
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": lambda path: pd.read_csv(path, encoding="utf-8-sig"),
-    ".parquet": pd.read_parquet,
+    ".parquet": _read_parquet,
     ".sav": lambda path: _read_labelled(pyreadstat.read_sav, path),
     ".zsav": lambda path: _read_labelled(pyreadstat.read_sav, path),
     ".dta": lambda path: _read_labelled(pyreadstat.read_dta, path),
@@ -43,8 +84,9 @@ def read_data(path: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A column whose values are all labelled becomes a Categorical of the labels, in
-        the order of their codes; SPSS user-missing values are missing. A column that
-        labels only some of its values keeps its numbers.
+        the order of their codes; ordered where SPSS or our Parquet says so, which Stata
+        cannot. User-missing values are missing, and no categories. A column that labels
+        only some of its values keeps its numbers.
 
     Raises
     ------

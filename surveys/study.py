@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .questionnaire import Frozen, Name
+from .questionnaire import ChoiceName, Frozen, Name
 
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
-Recoding = Mapping[Name, Annotated[tuple[Name, ...], Field(min_length=1)]]
+Recoding = Mapping[ChoiceName, Annotated[tuple[ChoiceName, ...], Field(min_length=1)]]
 """The choices that become one, by the name they get."""
 
 Width = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -70,10 +70,10 @@ def read_workbook(path: Path) -> Workbook:
             "survey, choices and settings only"
         )
         raise AuthoringError((Mistake(path.name, "", what),)) from error
-    return Workbook(
-        *(_rows(found["sheets"].get(sheet, [[]])) for sheet in child.SHEETS),
-        problem=found["problem"],
+    survey, choices, settings = (
+        _rows(found["sheets"].get(sheet, [[]])) for sheet in child.SHEETS
     )
+    return Workbook(survey, choices, settings, found["problem"])
 
 
 def _rows(cells: Sequence[Sequence[str]]) -> list[Row]:

@@ -603,3 +603,25 @@ def test_bad_input_is_refused_with_a_reason(frame, call, message):
 def test_unknown_columns_are_named(design):
     with pytest.raises(UnknownColumn, match=re.escape("no column 'age'")):
         regress(design, "trust ~ age")
+
+
+@pytest.mark.parametrize(
+    "right", ["x + group", "x * group", "C(code) + x", "center(x) + group"]
+)
+def test_large_model_matrices_are_made_in_pieces(monkeypatch, right):
+    random = np.random.default_rng(3)
+    n = 500
+    people = pd.DataFrame(
+        {
+            "x": random.normal(size=n),
+            "group": random.choice(list("abc"), n),
+            "code": np.sort(random.integers(0, 4, n)),
+            "y": random.normal(size=n),
+        }
+    )
+    whole = regress(SurveyDesign(people), f"y ~ {right}")
+    margins = marginal_effects(whole, "x")
+    monkeypatch.setattr("analysis.model_matrices.CHUNK_ROWS", 64)
+    pieces = regress(SurveyDesign(people), f"y ~ {right}")
+    assert_same(pieces, whole)
+    assert_same(marginal_effects(pieces, "x"), margins)

@@ -13,7 +13,7 @@ import pyreadstat
 import pytest
 from lxml import etree
 
-from surveys import ReleaseError, read_release
+from surveys import ReleaseError, read_data, read_release
 from surveys.codebook import MISSING_CODES, Value, Variable
 from surveys.exports import FORMATS, export
 from surveys.exports.coding import columns_of
@@ -350,3 +350,21 @@ def test_ddi_counts_every_code_and_names_it_in_every_language(release, exported)
     assert languages == {"en", "zh-Hans"}
     missing = opinion.findall("d:catgry[@missing='Y']", space)
     assert len(missing) == len(MISSING_CODES)
+
+
+@pytest.mark.parametrize("ending", ["sav", "zsav", "dta", "parquet"])
+def test_what_is_exported_reads_back_as_the_same_categories(release, tmp_path, ending):
+    list(export(release, tmp_path, [ending]))
+    frame = read_data(tmp_path / f"social_credit.{ending}")
+    short = {"if_": "if", "a" * 31: "a" * 32, "A" * 30 + "_": "A" * 32 + "b"}
+    if ending == "dta":
+        frame = frame.rename(columns=short)
+    expected = release.frame()
+    assert list(frame["opinion"].cat.categories) == ["Good", "-Bad"]
+    assert frame["opinion"].cat.ordered == (ending != "dta")
+    assert not frame["if"].cat.ordered
+    texts = expected["opinion"].astype("str").map({"good": "Good", "bad": "-Bad"})
+    assert frame["opinion"].astype("str").equals(texts.astype("str"))
+    assert list(frame["ticked"].cat.categories) == ["0", "1"]
+    for name in ("change", "amount", "a" * 32):
+        assert frame[name].astype(float).equals(expected[name].astype(float))

@@ -1,0 +1,58 @@
+"""Whole pages, as researchers see them: in English, without scripts."""
+
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .researcher_dependencies import Principal
+
+STYLESHEET = (files("api") / "static" / "researcher.css").read_bytes()
+STYLESHEET_PATH = f"/static/researcher.{sha256(STYLESHEET).hexdigest()[:12]}.css"
+
+_templates = Environment(
+    loader=PackageLoader("api"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+    auto_reload=False,
+)
+
+
+def render(
+    template: str,
+    principal: Principal | None,
+    *,
+    title: str,
+    status: int = 200,
+    **values: Any,
+) -> HTMLResponse:
+    """Make a page of ``templates/researcher``."""
+    frame = {"stylesheet": STYLESHEET_PATH, "problem": "", "survey": ""}
+    page = _templates.get_template(f"researcher/{template}.html")
+    return HTMLResponse(
+        page.render(frame | values, title=title, principal=principal), status
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def _rounded(number: float | None) -> str:
+    return "" if number is None else f"{number:.3g}"
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+_templates.filters.update(
+    percent=_percent, rounded=_rounded, p_value=_p_value, drawing=Markup
+)

@@ -1,0 +1,143 @@
+"""The process of one job: `python -m api.working FOLDER`."""
+
+import fcntl
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis import AnalysisError
+from analysis.charts import diverging_bars, estimates_chart, to_svg
+from surveys import SurveyError, read_release
+from surveys.exports import export
+
+from . import jobs, shelf
+from .comparing import DataComparison, compare_data
+from .database import create_engine_for
+from .datasets import release
+from .errors import ApiError
+from .jobs import ComparisonTask, ExportTask, Outcome, ReleaseTask
+from .settings import Settings
+
+FEWEST = 10
+"""Nothing is said about a country where fewer answered."""
+
+NICENESS = 10
+WIDTH = 420
+"""Of charts, in pixels without their labels."""
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""The time of every file in an archive: when it was written is nobody's business."""
+
+
+
+
+def work(folder: Path) -> None:
+    """Do a job when its turn comes, and leave behind what came out."""
+    os.nice(NICENESS)
+    with (folder.parent / "turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        jobs.report(folder, "starting")
+        task = jobs.read_task(folder)
+        settings = Settings()
+        try:
+            match task:
+                case ReleaseTask():
+                    outcome = _release(settings, folder, task)
+                case ExportTask():
+                    outcome = _export(settings, folder, task)
+                case ComparisonTask():
+                    outcome = _compare(settings, folder, task)
+        except (ApiError, SurveyError, AnalysisError) as error:
+            outcome = Outcome(problem=str(error))
+    jobs.settle(folder, outcome)
+
+
+def _release(settings: Settings, folder: Path, task: ReleaseTask) -> Outcome:
+    jobs.report(folder, "protecting the responses and writing the release")
+    engine = create_engine_for(settings)
+    try:
+        place = shelf.free_place(settings, task.survey, task.profile)
+        release(engine, task.survey, place, task.profile)
+    finally:
+        engine.dispose()
+    return Outcome(release=place.name)
+
+
+def _export(settings: Settings, folder: Path, task: ExportTask) -> Outcome:
+    """Write the files of a format, with the notes, into one archive."""
+    shelved = shelf.find(settings, task.survey, task.release)
+    written = folder / "written"
+    jobs.report(folder, "reading the release")
+    read = read_release(shelved.folder)
+    jobs.report(folder, f"writing {read.table.num_rows} responses")
+    files = export(read, written, [task.format], task.language)
+    name = f"{task.survey}-{task.release}-{task.format}.zip"
+    _zip(folder / name, files)
+    shutil.rmtree(written)
+    return Outcome(file=name)
+
+
+def _zip(path: Path, files: Iterable[Path]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            entry = zipfile.ZipInfo(file.name, EARLIEST)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with file.open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target)
+
+
+def _compare(settings: Settings, folder: Path, task: ComparisonTask) -> Outcome:
+    jobs.report(folder, "fitting weights and comparing")
+    choices = task.choices
+    shelved = shelf.find(settings, task.survey, choices.release)
+    result = compare_data(
+        shelved.folder,
+        outcome=choices.outcome,
+        by="country",
+        share_of=choices.answer or None,
+        reference=choices.reference or None,
+        adjust=choices.adjust,
+        level=choices.level,
+        interval=choices.interval,
+        countries=choices.country or shelved.manifest["countries"],
+        weighted=choices.weights == "population",
+        fewest=FEWEST,
+    )
+    jobs.report(folder, "drawing the chart")
+    if shelved.labels(choices.outcome):
+        labels = shelved.labels("country"), shelved.labels(choices.outcome)
+        (folder / jobs.CHART).write_text(_draw(result, *labels), "utf-8")
+    (folder / jobs.PAGE).write_text(result.to_html(), "utf-8")
+    more: dict[str, Any] = {
+        "hidden": list(result.hidden),
+        "weighting": str(result.weighting or ""),
+    }
+    return Outcome(file=jobs.PAGE, result=result.to_dict() | more)
+
+
+def _draw(
+    result: DataComparison, countries: Mapping[str, str], answers: Mapping[str, str]
+) -> str:
+    """Shares of single answers as bars, one share or mean per country as points."""
+    estimate, title = result.estimate, f"{result.outcome} by country"
+    if estimate.values.index.nlevels == 1:
+        drawn = estimate.conf_int(result.level).assign(estimate=estimate.values)
+        drawn["group"] = drawn.index.astype(str).map(countries)
+        chart = estimates_chart(drawn.assign(series=""), "Share", width=WIDTH)
+        return to_svg(chart, title, estimate.method)
+    shares = estimate.values.rename_axis(["group", "category"]).reset_index(name="share")
+    shares = shares.astype({"group": str, "category": str})
+    shares["group"] = shares["group"].map(countries)
+    shares["category"] = shares["category"].map(answers)
+    categories = [label for label in answers.values() if label in set(shares["category"])]
+    middle = categories[len(categories) // 2] if len(categories) % 2 else None
+    chart = diverging_bars(shares, categories, middle, width=WIDTH)
+    return to_svg(chart, title, estimate.method)
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]))
