@@ -57,7 +57,7 @@ class Model:
                 f"{self.matrix.formula!r} under a set of replicate weights: {error}"
             ) from None
 
-    def influence(self, mapping: Floats) -> Influence:
+    def influence(self, mapping: Floats) -> list[Influence]:
         """Influence values of ``coefficients @ mapping``."""
         return influence_of(
             self.matrix.codes,
@@ -205,7 +205,7 @@ def fit(
     except EstimationError as error:
         raise EstimationError(f"{matrix.formula!r}: {error}") from None
     model = Model(design, matrix, likelihood, maximum, names, answers)
-    influence = [model.influence(np.eye(len(start)))]
+    influence = model.influence(np.eye(len(start)))
     cov = covariance(influence, design.sample, model.refit)
     used = np.minimum(matrix.codes, 0)
     degrees = degrees_of_freedom(used, 1, design.sample)[0]

@@ -123,7 +123,7 @@ def maximize(
 
 def influence_of(
     codes: Codes, weights: Floats, rows: Callable[[Codes], Floats], mapping: Floats
-) -> Influence:
+) -> list[Influence]:
     """Influence values ``weights * (rows @ mapping)[codes]``.
 
     Parameters
@@ -135,11 +135,18 @@ def influence_of(
         From numbers of rows to floats of shape (len(rows), k).
     mapping : floats, shape (k, n_estimates)
     """
-    moves = np.empty((int(codes.max()) + 1, mapping.shape[1]))
-    for first in range(0, len(moves), CHUNK_ROWS):
-        part = np.arange(first, min(first + CHUNK_ROWS, len(moves)))
-        moves[part] = rows(part) @ mapping
-    return Influence(codes, weights, moves)
+    n_rows, k = int(codes.max()) + 1, len(mapping)
+    if 4 * n_rows <= len(codes):
+        return [Influence(codes, weights, rows(np.arange(n_rows)) @ mapping)]
+    # Rows that few share are added up faster column by column.
+    columns = [np.empty(len(codes)) for _ in range(k)]
+    for first in range(0, len(codes), CHUNK_ROWS):
+        part = slice(first, first + CHUNK_ROWS)
+        scores = rows(codes[part]) * weights[part, None]
+        for column, score in zip(columns, scores.T, strict=True):
+            column[part] = score
+    inside = np.minimum(codes, 0)
+    return [Influence(inside, column, mapping[[j]]) for j, column in enumerate(columns)]
 
 
 def inverse_times(information: Floats, right: Floats) -> Floats:

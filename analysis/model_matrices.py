@@ -245,7 +245,7 @@ def _build(right: Any, variables: pd.DataFrame, formula: str) -> tuple[Floats, A
 
 
 def _evaluate(spec: Any, variables: pd.DataFrame, formula: str) -> Floats:
-    """Model matrix, some rows after the other: formulaic needs many times their size."""
+    """Model matrix, made in pieces, for formulaic needs several times their size."""
     matrix = np.empty((len(variables), len(spec.column_names)))
     with np.errstate(all="ignore"):
         for first in range(0, len(variables), CHUNK_ROWS):
@@ -292,7 +292,7 @@ def _check_counts(design: SurveyDesign, formula: str, spec: Any) -> None:
 
 
 def _read(design: SurveyDesign, name: str) -> Floats | Groups:
-    """Read a column as numbers if it holds numbers, else as groups."""
+    """Read a column as numbers if it holds numbers, else as categories."""
     column = design.column(name)
     if pd.api.types.infer_dtype(column, skipna=True) in NUMERIC:
         return design.numbers(name)

@@ -321,7 +321,7 @@ def _averages(
     gradient = np.vstack([slopes(own) for own in share])
     if covariates == "fixed":
         return averages.ravel(), gradient @ fit.covariance.to_numpy() @ gradient.T
-    influence = [model.influence(gradient.T)]
+    influence = model.influence(gradient.T)
     size = each.shape[1]
     for g, average in enumerate(averages):
         inside = groups.codes == g
@@ -331,7 +331,7 @@ def _averages(
         )
         own = np.where(inside, model.matrix.codes, -1)
         moves = (each - average).__getitem__
-        influence.append(influence_of(own, sample.weights, moves, mapping))
+        influence += influence_of(own, sample.weights, moves, mapping)
     return averages.ravel(), covariance(influence, sample, evaluate)
 
 

@@ -312,7 +312,17 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def table(frame: pd.DataFrame) -> str:
     """Render a frame with four digits behind the point."""
-    return frame.to_string(float_format=lambda value: f"{value:.4f}", na_rep="")
+    return frame.to_string(
+        float_format=lambda value: f"{value:.4f}",
+        formatters={"p_value": _p_value},
+        na_rep="",
+    )
+
+
+def _p_value(p: float) -> str:
+    if np.isnan(p):
+        return ""
+    return "<.0001" if p < 0.00005 else f"{p:.4f}"
 
 
 def _square_roots(covariance: pd.DataFrame) -> pd.Series:

@@ -61,7 +61,7 @@ def term_test(
 
     References
     ----------
-    Lumley and Scott (2014), doi:10.1111/stan.12025; Rao and Scott (1984),
+    Lumley and Scott (2014), doi:10.1111/anzs.12065; Rao and Scott (1984),
     doi:10.1214/aos/1176346391. R: ``survey::regTermTest(fit, ~term, method = "Wald"
     or "LRT", lrt.approximation = "integration" or "saddlepoint")``.
 
@@ -199,9 +199,7 @@ def proportional_odds_test(
         mapping[tested, k, np.arange(len(tested))] = 1
         bread = inverse_times(at.information, mapping.reshape(p + 1, -1))
         scores = partial(part.scores, at.coefficients)
-        influence.append(
-            influence_of(model.matrix.codes, sample.weights, scores, bread)
-        )
+        influence += influence_of(model.matrix.codes, sample.weights, scores, bread)
     # Differences from the slopes at the first threshold.
     differences = np.kron(
         np.column_stack([-np.ones(q - 1), np.eye(q - 1)]), np.eye(len(tested))

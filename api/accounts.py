@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import pyotp
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlmodel import col
 
@@ -40,7 +41,12 @@ class Enrolment:
     name: str
     password: str
     otpauth: str
-    """The URI that an authenticator app reads; the secret is in it."""
+    """The URI that an authenticator app reads."""
+
+    @property
+    def secret(self) -> str:
+        """The secret in the URI, for those who type it."""
+        return str(pyotp.parse_uri(self.otpauth).secret)
 
 
 def may(roles: Roles, role: Role, survey: str) -> bool:
@@ -183,7 +189,8 @@ def roles_of(connection: Connection, name: str) -> dict[str, Role]:
         .where(col(Grant.researcher) == name)
         .order_by(col(Grant.survey))
     )
-    return {survey: role for survey, role in connection.execute(query)}
+    rows: Any = connection.execute(query)
+    return dict(rows.all())
 
 
 def list_researchers(engine: Engine) -> list[dict[str, Any]]:

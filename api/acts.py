@@ -8,15 +8,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from surveys.exports import FORMATS
-
 from . import choices as chosen
 from . import fieldwork, jobs, shelf, tickets
 from .audit import audit
 from .choices import Choices
-from .datasets import Profile
 from .errors import ChoiceRefused, FieldworkError, Forbidden, UnknownJob
-from .jobs import ComparisonTask, ExportTask, Job, ReleaseTask
+from .jobs import FORMATS, ComparisonTask, ExportTask, Job, Profile, ReleaseTask
 from .researcher_dependencies import Principal, Workbench
 from .shelf import Shelved
 
@@ -28,7 +25,11 @@ def visible_surveys(workbench: Workbench, principal: Principal) -> list[dict[str
     engine = workbench.engine
     return [
         status
-        | {"title": fieldwork.load_published(engine, status["name"]).questionnaire.title}
+        | {
+            "title": fieldwork.load_published(
+                engine, status["name"]
+            ).questionnaire.title
+        }
         for status in fieldwork.list_surveys(engine)
         if principal.may("viewer", status["name"])
     ]
@@ -92,6 +93,7 @@ def visible_releases(
     workbench: Workbench, principal: Principal, survey: str
 ) -> list[Shelved]:
     """List the releases that a researcher may see, the newest first."""
+    fieldwork.status(workbench.engine, survey)
     is_owner = principal.may("owner", survey)
     made = shelf.releases(workbench.settings, survey)
     return [one for one in made if is_owner or one.profile != "internal"]
@@ -106,6 +108,7 @@ def find_release(
     ------
     UnknownRelease, Forbidden
     """
+    fieldwork.status(workbench.engine, survey)
     found = shelf.find(workbench.settings, survey, name)
     _check_profile(principal, survey, found.profile)
     return found
@@ -120,6 +123,7 @@ def make_release(
     ------
     Forbidden, JobsFull
     """
+    fieldwork.status(workbench.engine, survey)
     _check_profile(principal, survey, profile)
     job = jobs.start(
         workbench.settings, ReleaseTask(survey=survey, profile=profile), anew=True
@@ -145,9 +149,7 @@ def export_release(
     found = find_release(workbench, principal, survey, release)
     if format_ not in FORMATS or language not in found.manifest["languages"]:
         raise ChoiceRefused("the release is not made in this format or language")
-    task = ExportTask(
-        survey=survey, release=release, format=format_, language=language
-    )
+    task = ExportTask(survey=survey, release=release, format=format_, language=language)
     details = {"release": release, "format": format_, "language": language}
     audit(workbench.engine, principal.name, "exported", survey, details)
     return jobs.start(workbench.settings, task)
@@ -169,9 +171,7 @@ def compare(
     )
 
 
-def find_job(
-    workbench: Workbench, principal: Principal, survey: str, name: str
-) -> Job:
+def find_job(workbench: Workbench, principal: Principal, survey: str, name: str) -> Job:
     """Return a job that a researcher may see.
 
     Raises

@@ -95,21 +95,29 @@ def verify(connection: Connection, known: str | None = None) -> Chain:
     """
     last, number, seen = BEGINNING, 0, known in (None, BEGINNING)
     query = select(Act).order_by(col(Act.number))
-    rows = connection.execution_options(yield_per=1000).execute(query).mappings()
-    for number, row in enumerate(rows, start=1):
-        if row["number"] != number or row["hash"] != _hash(last, row):
-            raise AuditBroken(
-                f"the audit log was changed: entry {row['number']}, found as number"
-                f" {number}, does not fit the one before"
-            )
-        last = row["hash"]
-        seen = seen or last == known
+    with connection.execute(query, execution_options={"yield_per": 1000}) as rows:
+        for number, row in enumerate(rows.mappings(), start=1):
+            if row["number"] != number or row["hash"] != _hash(last, dict(row)):
+                raise AuditBroken(
+                    f"the audit log was changed: entry {row['number']}, found as number"
+                    f" {number}, does not fit the one before"
+                )
+            last = row["hash"]
+            seen = seen or last == known
     if not seen:
         raise AuditBroken(
             f"the audit log was shortened or rewritten: none of its {number} entries"
             " has the hash that was written down"
         )
     return Chain(number, last)
+
+
+def latest(connection: Connection, count: int) -> list[dict[str, Any]]:
+    """Read the newest acts, oldest first, ready for JSON."""
+    columns = [getattr(Act, name) for name in FIELDS]
+    query = select(*columns).order_by(col(Act.number).desc()).limit(count)
+    rows = connection.execute(query).mappings().all()
+    return [{**row, "details": json.loads(row["details"])} for row in reversed(rows)]
 
 
 def _hash(before: str, row: Mapping[str, Any]) -> str:

@@ -1,4 +1,9 @@
-"""Backups: everything but what still waits to be mixed, in one compressed file."""
+"""Backups: what is to be kept, in one compressed file.
+
+What still waits to be mixed is not in it: no backup keeps responses next to their
+submissions. Nor is what lets researchers in: a restored backup must not bring a
+revoked one back. The audit log is in it; it is restored only where there is none.
+"""
 
 import gzip
 import json
@@ -13,16 +18,17 @@ from sqlmodel import SQLModel, col
 from .database import revision_of, writing
 from .errors import BackupUnreadable
 from .mixing import FEWEST, mix
-from .models import Inbox, PublishedSurvey, Tombstone
+from .models import RESEARCHER_TABLES, Act, Inbox, PublishedSurvey, Tombstone
 from .withdrawals import reapply_tombstones
 
 CHUNK = 1000
-LEFT_OUT = "inbox"
-"""Waiting responses are still next to their submissions: no backup keeps that."""
+AUDIT_LOG = SQLModel.metadata.tables["acts"]
+INBOX = SQLModel.metadata.tables["inbox"]
+LEFT_OUT = {INBOX, *RESEARCHER_TABLES} - {AUDIT_LOG}
 
 
 def backup(engine: Engine, path: Path) -> int:
-    """Mix, then write every table but the inbox to a new file only its owner can read.
+    """Mix, then write the tables to a new file that only its owner can read.
 
     Parameters
     ----------
@@ -53,7 +59,8 @@ def backup(engine: Engine, path: Path) -> int:
         n_rows = 0
         _write_line(packed, {"revision": revision_of(connection)})
         for table in _tables():
-            for row in connection.execute(select(table)).mappings():
+            rows = select(table).order_by(*table.primary_key)
+            for row in connection.execute(rows).mappings():
                 _write_line(packed, [table.name, dict(row)])
                 n_rows += 1
         _write_line(packed, {"rows": n_rows})
@@ -64,7 +71,8 @@ def restore(engine: Engine, path: Path) -> int:
     """Replace what the database holds by a backup, except withdrawals.
 
     Withdrawals that the database knows are carried out again on the restored
-    responses. Either everything is restored or nothing is changed.
+    responses. An audit log that the database has goes on as it is. Either everything
+    is restored or nothing is changed.
 
     Returns
     -------
@@ -77,7 +85,7 @@ def restore(engine: Engine, path: Path) -> int:
         The file is damaged, cut off, or of another version of the tables.
     """
     tables = {table.name: table for table in _tables()}
-    n_rows = 0
+    n_rows = n_kept_out = 0
     with (
         gzip.open(path, "rt", encoding="utf-8") as lines,
         writing(engine) as connection,
@@ -90,8 +98,9 @@ def restore(engine: Engine, path: Path) -> int:
                 " it with the version of Parallax that wrote it"
             )
         tombstones = connection.scalars(select(col(Tombstone.withdrawal_hash))).all()
-        for table in (*tables.values(), SQLModel.metadata.tables[LEFT_OUT]):
+        for table in {*tables.values(), INBOX} - {AUDIT_LOG}:
             connection.execute(delete(table))
+        has_acts = connection.scalar(select(col(Act.number)).limit(1)) is not None
         chunk: list[dict[str, Any]] = []
         current = ""
         for entry in entries:
@@ -103,9 +112,12 @@ def restore(engine: Engine, path: Path) -> int:
             if chunk and (name != current or len(chunk) == CHUNK):
                 connection.execute(insert(tables[current]), chunk)
                 chunk = []
+            n_rows += 1
+            if name == AUDIT_LOG.name and has_acts:
+                n_kept_out += 1
+                continue
             current = name
             chunk.append(row)
-            n_rows += 1
         else:
             entry = {}
         if entry != {"rows": n_rows} or list(entries):  # checks the sum of the file
@@ -113,12 +125,12 @@ def restore(engine: Engine, path: Path) -> int:
         if chunk:
             connection.execute(insert(tables[current]), chunk)
         reapply_tombstones(connection, tombstones)
-    return n_rows
+    return n_rows - n_kept_out
 
 
 def _tables() -> list[Table]:
     tables = SQLModel.metadata.sorted_tables
-    return [table for table in tables if table.name != LEFT_OUT]
+    return [table for table in tables if table not in LEFT_OUT]
 
 
 def _write_line(packed: gzip.GzipFile, entry: object) -> None:

@@ -63,9 +63,18 @@ class Choices(BaseModel):
         """The choices as they stand in a permanent link."""
         return urlencode(self.model_dump(exclude_defaults=True), doseq=True)
 
+    @property
+    def is_refined(self) -> bool:
+        """Whether more was chosen than release, question, answers and countries."""
+        chosen = self.model_dump(exclude_defaults=True)
+        return bool(set(chosen) - {"release", "outcome", "answer", "country"})
+
 
 def offered(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """List the questions of a release that countries can be compared on.
+
+    A list experiment is none: its count says nothing without the two groups, and the
+    report has its estimate.
 
     Parameters
     ----------
@@ -80,7 +89,7 @@ def offered(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {
         name: str(field["title"])
         for name, field in fields.items()
-        if field["parallax"]["kind"] != "text"
+        if field["parallax"]["kind"] in {"nominal", "ordinal", "integer", "decimal"}
         and field["parallax"]["role"] not in {"record", "assignment"}
         and name != "country"
     }
@@ -108,6 +117,7 @@ def check(choices: Choices, fields: Mapping[str, Mapping[str, Any]]) -> None:
             raise ChoiceRefused(
                 f"{unknown} of {len(values)} values are not among those of {variable}"
             )
-    if choices.reference and choices.country:
-        if choices.reference not in choices.country:
-            raise ChoiceRefused("the reference is not among the countries")
+    if choices.reference and choices.reference not in (
+        choices.country or [choices.reference]
+    ):
+        raise ChoiceRefused("the reference is not among the countries")

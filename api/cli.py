@@ -9,13 +9,22 @@ from typing import Annotated, Literal
 
 import typer
 
+from surveys import read_release
+from surveys.descriptions import PACKAGE
+from surveys.exports import FORMATS
+from surveys.exports import export as export_release
+
 from . import comparing, demo, doctor, tickets
 from .backups import backup as write_backup
 from .backups import restore as read_backup
 from .datasets import Profile
 from .datasets import release as release_data
+from .fieldwork import load_published
 from .mixing import FEWEST
 from .mixing import mix as mix_responses
+from .progress import counted
+from .register import is_superseded, releases_of
+from .researcher_commands import audit_app, key_app, researcher_app
 from .serving import running
 from .serving import serve as run_server
 from .settings import Settings
@@ -32,6 +41,9 @@ tickets_app = typer.Typer(
 )
 app.add_typer(survey_app, name="survey")
 app.add_typer(tickets_app, name="tickets")
+app.add_typer(researcher_app, name="researcher")
+app.add_typer(key_app, name="key")
+app.add_typer(audit_app, name="audit")
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")]
 
@@ -115,16 +127,73 @@ def release(
         Profile,
         typer.Option(help="internal: all; scientific: k >= 5; open: k >= 10, l >= 2."),
     ] = "internal",
+    as_json: Json = False,
 ) -> None:
-    """Write the protected data set of a survey."""
+    """Write the protected data set of a survey; it supersedes the one before."""
     with database() as engine:
-        package = release_data(engine, survey, output, profile)
-        facts = package["parallax"]
+        facts = release_data(engine, survey, output, profile)["parallax"]
+    if as_json:
+        say(json.dumps(facts, ensure_ascii=False))
+        return
+    say(
+        f"{facts['n_responses']} responses in {output}, profile {profile}, "
+        f"k = {facts['k']}, l = {facts['l']}"
+    )
+    hidden = {name: n for name, n in facts["suppressed_cells"].items() if n}
+    for what, names in {
+        "recoded": facts["recoded"],
+        "withheld cells": [f"{name} {n}" for name, n in hidden.items()],
+        "left out": facts["left_out"],
+    }.items():
+        if names:
+            say(f"{what}: {', '.join(names)}")
+
+
+@app.command()
+def releases(survey: Name, as_json: Json = False) -> None:
+    """List the releases of a survey, and which a newer one supersedes."""
+    with database() as engine:
+        load_published(engine, survey)
+        rows = releases_of(engine, survey)
+    if as_json:
+        say(json.dumps(rows))
+        return
+    for row in rows:
+        newer = row["superseded_by"][:12]
+        state = f"superseded by {newer}" if newer else "to be used"
         say(
-            f"{facts['n_responses']} responses in {output}, profile {profile}, "
-            f"k = {facts['k']}, suppressed cells: "
-            f"{sum(facts['suppressed_cells'].values())}"
+            f"{row['release_id'][:12]}  {row['profile']}  {row['week']}  "
+            f"{row['n_responses']} responses  {state}  {', '.join(row['folders'])}"
         )
+    if not rows:
+        say(f"nothing is released yet: parallax release {survey} -o FOLDER")
+
+
+@app.command()
+def export(
+    release: Annotated[Path, typer.Argument(help="A release folder.")],
+    to: Annotated[
+        str, typer.Option(help=f"Formats, with commas: {', '.join(FORMATS)}.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder for the files.")
+    ],
+    language: Annotated[
+        str, typer.Option(help="Language of the labels, such as zh-Hans.")
+    ] = "en",
+    as_json: Json = False,
+) -> None:
+    """Write a release in the formats of other software."""
+    with errors_in_words():
+        _warn_if_superseded(release)
+        formats = [name.strip() for name in to.split(",") if name.strip()]
+        paths = export_release(read_release(release), output, formats, language)
+        written = list(counted(paths, None, "Exporting"))
+    if as_json:
+        say(json.dumps([str(path) for path in written]))
+        return
+    for path in written:
+        say(str(path))
 
 
 @app.command()
@@ -165,6 +234,7 @@ def compare(
 ) -> None:
     """Compare a mean or a share between countries or other groups."""
     with errors_in_words():
+        _warn_if_superseded(data)
         result = comparing.compare_data(
             data,
             outcome=outcome,
@@ -196,6 +266,7 @@ def report(
 ) -> None:
     """Write the report of a release: one HTML file that asks nothing of the web."""
     with errors_in_words():
+        _warn_if_superseded(release)
         output.write_text(comparing.report_of(release), encoding="utf-8")
         say(f"the report is in {output}")
 
@@ -231,6 +302,16 @@ def examine(as_json: Json = False) -> None:
             say(f"{'good' if good else 'BAD '}  {check}: {what}")
     if not all(finding.good for finding in findings):
         raise typer.Exit(NO)
+
+
+def _warn_if_superseded(folder: Path) -> None:
+    """Say that a release is not to be used any more; other data never are one."""
+    if (folder / PACKAGE).is_file() and is_superseded(folder):
+        typer.echo(
+            f"warning: {folder} is superseded by a newer release, perhaps because a"
+            " respondent withdrew; use that one (parallax releases SURVEY)",
+            err=True,
+        )
 
 
 if __name__ == "__main__":

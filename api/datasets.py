@@ -120,9 +120,9 @@ def release(
     poor = [variable for variable, found in diversities.items() if found < wanted.l]
     if poor:
         raise ReleaseRefused(
-            f"profile {profile} needs l >= {wanted.l}, but everybody who answered gave"
-            f" the same answer to {', '.join(poor)}: whoever is known to have taken part"
-            " is known to have given it; release as scientific"
+            f"profile {profile} needs l >= {wanted.l}, but all who answered gave the"
+            f" same answer to {', '.join(poor)}: whoever is known to have taken part is"
+            " known to have given it; release as scientific"
         )
     package = write_release(
         folder,

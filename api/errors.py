@@ -119,6 +119,10 @@ class ChoiceRefused(ApiError, ValueError):
     """A comparison or an export was asked for that the release does not offer."""
 
 
+class FilesRefused(ApiError, ValueError):
+    """Files of a survey that cannot be read or written like this."""
+
+
 class ReleaseRefused(ApiError, ValueError):
     """A data set cannot be released as its profile asks."""
 

@@ -1,8 +1,8 @@
 """Following fieldwork: counts that nobody can be told from."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypedDict
 
+from pydantic import BaseModel
 from sqlalchemy import Engine
 
 from surveys.questionnaire import Page
@@ -15,7 +15,7 @@ ROUND_OPEN, ROUND_CLOSED = 50, 10
 """Counts are multiples of this: a live counter would tell the latest answer."""
 
 
-class PageProgress(TypedDict):
+class PageProgress(BaseModel):
     """How often a page was shown, and how many ended there."""
 
     page: str
@@ -24,8 +24,8 @@ class PageProgress(TypedDict):
     left: int
 
 
-class Following(TypedDict):
-    """How far a survey is, in rounds; ready for JSON."""
+class Following(BaseModel):
+    """How far a survey is, in rounds."""
 
     round: int
     """All counts are rounded down to multiples of this."""
@@ -77,20 +77,20 @@ def follow(engine: Engine, survey: Survey) -> Following:
         in_rounds(counts["pages"].get(name, 0), size)
         for name in (*(page.name for page in pages), REVIEW.rstrip("/"))
     ]
-    return {
-        "round": size,
-        "responses": responses,
-        "total": total,
-        "pages": [
-            {
-                "page": page.name,
-                "label": page.label or page.name,
-                "shown": shown[at],
-                "left": max(shown[at] - max(total, *_after(pages, shown, at)), 0),
-            }
+    return Following(
+        round=size,
+        responses=responses,
+        total=total,
+        pages=[
+            PageProgress(
+                page=page.name,
+                label=page.label or page.name,
+                shown=shown[at],
+                left=max(shown[at] - max(total, *_after(pages, shown, at)), 0),
+            )
             for at, page in enumerate(pages)
         ],
-    }
+    )
 
 
 def _after(pages: Sequence[Page], shown: Sequence[int], at: int) -> Iterator[int]:

@@ -28,9 +28,29 @@ from .settings import Settings
 
 FOLDER = "jobs"
 TASK, LOCK, STEP, OUTCOME = "task.json", "lock", "step.txt", "outcome.json"
-CHART, PAGE = "chart.svg", "comparison.html"
+PAGE = "comparison.html"
+CHARTS = {"wide": 560, "narrow": 190}
+"""Widths of the charts of a comparison, in pixels without their labels."""
+
 KEPT_SECONDS = 24 * 3600
 MOST_WAITING = 20
+FORMATS = {
+    "sav": "SPSS",
+    "zsav": "SPSS, compressed",
+    "dta": "Stata",
+    "r": "R",
+    "csv": "CSV",
+    "xlsx": "Excel",
+    "parquet": "Parquet",
+    "ddi": "DDI",
+    "codebook": "Codebook",
+    "questionnaire": "Questionnaire",
+}
+"""What `surveys.exports` writes, in the order of the buttons. Neither it nor what
+analyses is imported here: respondents are served by the same processes."""
+
+Profile = Literal["internal", "scientific", "open"]
+
 LOOK_SECONDS = 0.1
 """How often a request that waits for a job looks at it."""
 
@@ -40,7 +60,7 @@ class ReleaseTask(BaseModel):
 
     kind: Literal["release"] = "release"
     survey: str
-    profile: Literal["internal", "scientific", "open"]
+    profile: Profile
 
 
 class ExportTask(BaseModel):
@@ -61,9 +81,7 @@ class ComparisonTask(BaseModel):
     choices: Choices
 
 
-Task = Annotated[
-    ReleaseTask | ExportTask | ComparisonTask, Field(discriminator="kind")
-]
+Task = Annotated[ReleaseTask | ExportTask | ComparisonTask, Field(discriminator="kind")]
 _TASKS: TypeAdapter[Task] = TypeAdapter(Task)
 
 

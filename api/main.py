@@ -1,15 +1,25 @@
 """The web application: both sides, with their errors and their protection."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from . import pages, respondent, returning, signing_in
+from . import (
+    pages,
+    problems,
+    researcher,
+    researcher_pages,
+    respondent,
+    returning,
+    signing_in,
+    v1,
+)
 from .database import create_engine_for
 from .dependencies import READ, Service, ServiceDep
 from .error_pages import show_error, show_unexpected
@@ -57,19 +67,22 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.add_middleware(
         Protection,
-        last_resort=show_unexpected,
+        last_resort=show_any_unexpected,
         https_only=settings.environment == "production",
     )
-    for kind in (ApiError, DBAPIError, HTTPException):
-        app.add_exception_handler(kind, show_error)
+    for kind in (ApiError, DBAPIError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, show_any_error)
     for kind in signing_in.ASKING:
         app.add_exception_handler(kind, signing_in.ask_to_sign_in)
     app.include_router(respondent.router, tags=["respondent"])
     app.include_router(returning.router, tags=["respondent"])
     app.include_router(signing_in.public)
     app.include_router(signing_in.router)
+    app.include_router(researcher.router)
+    app.include_router(v1.router)
     for path, endpoint in (
-        (pages.STYLESHEET_PATH, stylesheet),
+        (pages.STYLESHEET_PATH, stylesheet_of(pages.STYLESHEET)),
+        (researcher_pages.STYLESHEET_PATH, stylesheet_of(researcher_pages.STYLESHEET)),
         ("/health/live", is_live),
         ("/health/ready", is_ready),
     ):
@@ -82,13 +95,28 @@ def create_app_from_environment() -> FastAPI:
     return create_app(Settings())
 
 
-def stylesheet() -> Response:
-    """Send the stylesheet; its name changes with its content."""
-    return Response(
-        pages.STYLESHEET,
-        media_type="text/css",
-        headers={"Cache-Control": "public, max-age=31536000, immutable"},
-    )
+async def show_any_error(request: Request, error: Exception) -> Response:
+    """Answer respondents and researchers each in their way."""
+    if problems.is_researchers(request.url.path):
+        return await problems.show_problem(request, error)
+    return await show_error(request, error)
+
+
+def show_any_unexpected(request: Request) -> Response:
+    """Answer when nobody expected the error."""
+    if problems.is_researchers(request.url.path):
+        return problems.show_unexpected(request)
+    return show_unexpected(request)
+
+
+def stylesheet_of(content: bytes) -> Callable[[], Response]:
+    """Make a route that sends a stylesheet; its name changes with its content."""
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+    def stylesheet() -> Response:
+        return Response(content, media_type="text/css", headers=headers)
+
+    return stylesheet
 
 
 def is_live() -> dict[str, str]:

@@ -268,7 +268,7 @@ for _dialect, _statements in APPEND_ONLY.items():
         event.listen(
             SQLModel.metadata.tables["acts"],
             "after_create",
-            DDL(_statement).execute_if(dialect=_dialect),
+            DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
         )
 
 RESEARCHER_TABLES = tuple(

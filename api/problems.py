@@ -1,5 +1,6 @@
 """What researchers and their programs are told when something cannot be done."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from fastapi import Request
@@ -81,7 +82,7 @@ def is_researchers(path: str) -> bool:
     return path.startswith(API) or first in PAGES
 
 
-async def show_to_researcher(request: Request, error: Exception) -> Response:
+async def show_problem(request: Request, error: Exception) -> Response:
     """Answer a person with a page, a program with problem+json."""
     kind, detail = _told(error)
     headers = dict(getattr(error, "headers", None) or {})
@@ -91,17 +92,27 @@ async def show_to_researcher(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.seconds)
     if kind.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    page: Response
+    return _answer(request, kind, detail, headers)
+
+
+def show_unexpected(request: Request) -> Response:
+    """Answer when nobody expected the error."""
+    return _answer(request, UNEXPECTED, "", {})
+
+
+def _answer(
+    request: Request, kind: Kind, detail: str, headers: Mapping[str, str]
+) -> Response:
+    answer: Response
     if request.url.path.startswith(API):
         problem = Problem(title=kind.title, status=kind.status, detail=detail)
-        page = JSONResponse(problem.model_dump(), kind.status, media_type=MEDIA_TYPE)
+        answer = JSONResponse(problem.model_dump(), kind.status, media_type=MEDIA_TYPE)
     else:
-        page = render("message", None, status=kind.status, title=kind.title, text=detail)
-    page.headers.update(headers)
-    return page
-
-
-show_problem = show_to_researcher
+        answer = render(
+            "message", None, status=kind.status, title=kind.title, text=detail
+        )
+    answer.headers.update(headers)
+    return answer
 
 
 def _told(error: Exception) -> tuple[Kind, str]:
@@ -109,7 +120,9 @@ def _told(error: Exception) -> tuple[Kind, str]:
         title = TITLES.get(error.status_code, str(error.detail))
         return Kind(error.status_code, title), ""
     if isinstance(error, RequestValidationError):
-        wrong = {".".join(map(str, each["loc"])): each["msg"] for each in error.errors()}
+        wrong = {
+            ".".join(map(str, each["loc"])): each["msg"] for each in error.errors()
+        }
         detail = "; ".join(f"{place}: {what}" for place, what in wrong.items())
         return Kind(422, "The request is not as the API describes it"), detail
     if isinstance(error, DBAPIError):

@@ -9,8 +9,8 @@ from rich.progress import track
 T = TypeVar("T")
 
 
-def counted(items: Iterable[T], total: int, description: str) -> Iterator[T]:
-    """Pass items on and show on standard error how many have gone by."""
+def counted(items: Iterable[T], total: int | None, description: str) -> Iterator[T]:
+    """Pass items on and show on standard error how many have gone by, of how many."""
     yield from track(
         items, description, total=total, console=Console(stderr=True), transient=True
     )

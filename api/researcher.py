@@ -7,15 +7,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
-from surveys.exports import FORMATS
 from surveys.survey import Survey
 
 from . import acts, fieldwork, jobs
 from .choices import Choices, offered
-from .datasets import PROTECTION, Profile
 from .errors import ApiError, ChoiceRefused, FieldworkError, UnknownJob
 from .following import follow
-from .jobs import ComparisonTask, Job
+from .jobs import FORMATS, ComparisonTask, Job, Profile
 from .register import is_superseded
 from .researcher_dependencies import (
     Analyst,
@@ -40,23 +38,13 @@ PROFILES = {
     " (l ≥ 2)",
     "internal": "everything, for owners of the survey only",
 }
-FORMAT_NAMES = {
-    "sav": "SPSS",
-    "zsav": "SPSS, compressed",
-    "dta": "Stata",
-    "r": "R",
-    "csv": "CSV",
-    "xlsx": "Excel",
-    "parquet": "Parquet",
-    "ddi": "DDI",
-}
 SHOWN = (
     *("profile", "languages", "countries", "weeks", "quasi_identifiers", "sensitive"),
     *("suppressed_cells", "left_out", "questionnaire_version", "software", "files"),
 )
 """What a page shows of a manifest."""
 
-router = APIRouter(prefix="/surveys")
+router = APIRouter(prefix="/surveys", include_in_schema=False)
 
 
 @router.get("")
@@ -148,7 +136,7 @@ async def make_release(
 ) -> Response:
     """Start to make a release."""
     form.allow("profile")
-    profile = cast(Profile, form.choice("profile", PROTECTION))
+    profile = cast(Profile, form.choice("profile", PROFILES))
     job = await workbench.run(acts.make_release, workbench, principal, survey, profile)
     return _see(survey, f"jobs/{job.name}")
 
@@ -215,9 +203,7 @@ async def show_comparison(
     survey: str, request: Request, principal: Viewer, workbench: WorkbenchDep
 ) -> HTMLResponse:
     """Compare countries; all choices are in the address."""
-    released = await workbench.run(
-        acts.visible_releases, workbench, principal, survey
-    )
+    released = await workbench.run(acts.visible_releases, workbench, principal, survey)
     job: Job | None = None
     problem, status = "", 200
     choices = _first_choices(released)
@@ -231,7 +217,15 @@ async def show_comparison(
         except ChoiceRefused as error:
             problem, status = str(error), 400
     return await workbench.run(
-        _comparison, workbench, principal, survey, released, choices, job, problem, status
+        _comparison,
+        workbench,
+        principal,
+        survey,
+        released,
+        choices,
+        job,
+        problem,
+        status,
     )
 
 
@@ -272,7 +266,7 @@ def _releases(workbench: Workbench, principal: Principal, name: str) -> HTMLResp
             for profile, meaning in PROFILES.items()
             if is_owner or profile != "internal"
         },
-        formats={name: FORMAT_NAMES.get(name, name) for name in FORMATS},
+        formats=FORMATS,
         shown=SHOWN,
     )
 
@@ -291,20 +285,21 @@ def _comparison(
     if choices:
         (release,) = (one for one in released if one.name == choices.release)
         answers = release.labels(choices.outcome)
-        has_chart = job is not None and job.state == "done" and bool(answers)
+        has_charts = job is not None and job.state == "done" and bool(answers)
+        countries = {code: country_name(code) for code in release.manifest["countries"]}
         values |= {
             "choices": choices,
             "questions": offered(release.fields),
             "answers": answers,
-            "countries": {
-                code: country_name(code) for code in release.manifest["countries"]
-            },
+            "countries": countries,
+            "references": {"": "each other"} | countries,
             "is_share": bool(answers),
             "has_answers": bool(answers) and not choices.answer,
             "again": f"/surveys/{name}/compare?{choices.query}",
-            "chart": (job.folder / jobs.CHART).read_text("utf-8")
-            if job and has_chart
-            else "",
+            "charts": {
+                chart: (job.folder / f"{chart}.svg").read_text("utf-8")
+                for chart in (jobs.CHARTS if has_charts and job else ())
+            },
         }
     return _show(
         "compare",
@@ -347,7 +342,7 @@ def _read_choices(request: Request, released: list[Shelved]) -> Choices:
         names = sorted({str(problem["loc"][0]) for problem in error.errors()})
         known = [name for name in names if name in Choices.model_fields]
         raise ChoiceRefused(
-            f"the address has choices that cannot be made: {', '.join(known) or 'other'}"
+            f"the address has wrong choices: {', '.join(known) or 'unknown ones'}"
         ) from None
     for one in released:
         if one.name == choices.release and choices.outcome in one.fields:

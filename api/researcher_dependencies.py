@@ -142,15 +142,11 @@ async def signed_in(
     if bearer and request.url.path.startswith(PROGRAMS):
         return await workbench.run(_key_principal, workbench.engine, bearer.credentials)
     token = session_token(request, workbench)
-    session = token and await workbench.run(sessions.look_up, workbench.engine, token)
-    if not session:
+    session = await workbench.run(sessions.look_up, workbench.engine, token)
+    if session is None:
         raise NotSignedIn("nobody is signed in here, or not any more")
     principal = Principal(
-        session.researcher,
-        "session",
-        session.roles,
-        session.csrf,
-        session.strong,
+        session.researcher, "session", session.roles, session.csrf, session.strong
     )
     if request.method not in SAFE:
         check_origin(request)

@@ -44,7 +44,7 @@ def _percent(share: float | None) -> str:
 
 
 def _rounded(number: float | None) -> str:
-    return "" if number is None else f"{number:.3g}"
+    return "" if number is None else f"{number:.2f}"
 
 
 def _p_value(value: float | None) -> str:

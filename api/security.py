@@ -62,9 +62,10 @@ def hash_password(password: str) -> str:
 
 def verify_password(password: str, password_hash: str | None) -> bool:
     """Tell whether a password is the one; without a hash it takes as long to say no."""
+    nobodys = _nobodys_hash()
     if len(password) > LONGEST_PASSWORD:
         return False
-    right = _passwords.verify(_normalised(password), password_hash or _nobodys_hash())
+    right = _passwords.verify(_normalised(password), password_hash or nobodys)
     return right and password_hash is not None
 
 
@@ -121,7 +122,9 @@ class SecondFactor:
         """Make a secret; returns it sealed, and as the URI that apps read."""
         secret = pyotp.random_base32()
         sealed = self._fernet.encrypt(secret.encode()).decode()
-        return sealed, pyotp.TOTP(secret).provisioning_uri(name, issuer_name=ISSUER)
+        return sealed, pyotp.TOTP(secret).provisioning_uri(
+            name=name, issuer_name=ISSUER
+        )
 
     def step(self, sealed: str, code: str, *, now: float, after: int) -> int | None:
         """Return the step of time of a right code, or None.

@@ -7,18 +7,124 @@ from typing import Annotated
 import typer
 
 from surveys import load
+from surveys.limesurvey import read_limesurvey
+from surveys.schemas import starter
+from surveys.translations import completeness
+from surveys.xlsform import read_xlsform, write_xlsform
 
-from . import demo, fieldwork
+from . import demo, fieldwork, translating
+from .errors import FilesRefused
 from .terminal import NO, Json, Name, database, errors_in_words, say
 
 survey_app = typer.Typer(
-    help="Check, publish, open and close surveys.", no_args_is_help=True
+    help="Write, check, publish, open and close surveys.", no_args_is_help=True
 )
+Folder = Annotated[Path, typer.Argument(help="The survey's folder.")]
+READERS = {".xlsx": read_xlsform, ".txt": read_limesurvey}
+
+
+@survey_app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="A new folder, named as the survey.")],
+) -> None:
+    """Write a small survey with comments, to begin your own from."""
+    with errors_in_words():
+        translating.write_files(folder, starter(folder.absolute().name))
+        say(f"a survey to begin from is in {folder}: parallax survey check {folder}")
+
+
+@survey_app.command(name="import")
+def import_form(
+    form: Annotated[
+        Path,
+        typer.Argument(help="An XLSForm (.xlsx) or a LimeSurvey structure (.txt)."),
+    ],
+    folder: Annotated[Path, typer.Argument(help="The survey's folder, new or not.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the questionnaire that is there.")
+    ] = False,
+) -> None:
+    """Make a questionnaire of a form of other software."""
+    with errors_in_words():
+        reader = READERS.get(form.suffix.lower())
+        if reader is None:
+            raise FilesRefused(
+                f"{form.name}: cannot import files ending in {form.suffix!r}; give one"
+                f" of {', '.join(READERS)}"
+            )
+        if not form.is_file():
+            raise FilesRefused(f"{form}: there is no such file; check the name")
+        imported = reader(form, folder.absolute().name)
+        translating.write_files(folder, imported.files, replace=replace)
+        for remark in imported.remarks:
+            say(f"left out or changed: {remark}")
+        say(f"{', '.join(imported.files)} are in {folder}")
+        lacking = [
+            name
+            for name in ("study.yaml", "population.csv")
+            if not (folder / name).is_file()
+        ]
+        if lacking:
+            say(f"still to write: {', '.join(lacking)}; `parallax survey new` has them")
+        say(f"then: parallax survey check {folder}")
+
+
+@survey_app.command()
+def export_form(
+    folder: Folder,
+    form: Annotated[Path, typer.Argument(help="A new .xlsx file.")],
+) -> None:
+    """Write the questionnaire as an XLSForm, which Kobo, ODK and Excel open."""
+    with errors_in_words():
+        survey = load(folder)
+        if form.suffix.lower() != ".xlsx" or form.exists():
+            raise FilesRefused(f"{form}: give a new file that ends in .xlsx")
+        write_xlsform(survey, form)
+        say(f"the questionnaire of {survey.name} is in {form}")
+
+
+@survey_app.command()
+def translations(
+    folder: Folder,
+    language: Annotated[
+        str | None, typer.Option(help="The language of the file, such as de.")
+    ] = None,
+    to: Annotated[
+        translating.Format | None, typer.Option(help="Write a file for translators.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The new file to write.")
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", help="Take over what translators sent: .po or .xliff."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how complete the translations are; write and read translators' files."""
+    with errors_in_words():
+        if bool(to) != bool(output) or (to and not language) or (to and from_):
+            raise FilesRefused(
+                "to write a file say --to, --language and -o; to read one, --from alone"
+            )
+        if to and output and language:
+            translating.write_for_translators(folder, language, to, output)
+            say(f"{output} is for translators; read it back with --from")
+            return
+        if from_:
+            file = translating.take_over(folder, from_, language)
+            say(f"{file} has what {from_.name} says")
+        table = completeness(translating.read_files(folder))
+    if as_json:
+        rows = table.reset_index().to_dict("records")
+        say(json.dumps(rows))
+    else:
+        say(table.to_string() if len(table) else "there are no translations yet")
 
 
 @survey_app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="The survey's folder.")],
+    folder: Folder,
     as_json: Json = False,
 ) -> None:
     """Check a survey's files; report every mistake at once."""
@@ -48,7 +154,7 @@ def check(
 
 @survey_app.command()
 def publish(
-    folder: Annotated[Path, typer.Argument(help="The survey's folder.")],
+    folder: Folder,
 ) -> None:
     """Store a survey's files so that it can be opened."""
     with database() as engine:

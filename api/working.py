@@ -11,28 +11,26 @@ from typing import Any
 
 from analysis import AnalysisError
 from analysis.charts import diverging_bars, estimates_chart, to_svg
+from analysis.errors import WeightingError
 from surveys import SurveyError, read_release
 from surveys.exports import export
 
 from . import jobs, shelf
+from .choices import Choices
 from .comparing import DataComparison, compare_data
 from .database import create_engine_for
 from .datasets import release
 from .errors import ApiError
 from .jobs import ComparisonTask, ExportTask, Outcome, ReleaseTask
 from .settings import Settings
+from .shelf import Shelved
 
 FEWEST = 10
 """Nothing is said about a country where fewer answered."""
 
 NICENESS = 10
-WIDTH = 420
-"""Of charts, in pixels without their labels."""
-
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The time of every file in an archive: when it was written is nobody's business."""
-
-
 
 
 def work(folder: Path) -> None:
@@ -94,7 +92,31 @@ def _compare(settings: Settings, folder: Path, task: ComparisonTask) -> Outcome:
     jobs.report(folder, "fitting weights and comparing")
     choices = task.choices
     shelved = shelf.find(settings, task.survey, choices.release)
-    result = compare_data(
+    not_weighted = ""
+    weighted = choices.weights == "population"
+    try:
+        result = _compare_countries(shelved, choices, weighted)
+    except WeightingError as error:  # as the report does it: say so, weight nobody
+        not_weighted = str(error)
+        result = _compare_countries(shelved, choices, weighted=False)
+    jobs.report(folder, "drawing the chart")
+    countries, answers = shelved.labels("country"), shelved.labels(choices.outcome)
+    for name, width in jobs.CHARTS.items() if answers else ():
+        chart = _draw(result, countries, answers, width)
+        (folder / f"{name}.svg").write_text(chart, "utf-8")
+    (folder / jobs.PAGE).write_text(result.to_html(), "utf-8")
+    more: dict[str, Any] = {
+        "hidden": list(result.hidden),
+        "weighting": str(result.weighting or ""),
+        "not_weighted": not_weighted,
+    }
+    return Outcome(file=jobs.PAGE, result=result.to_dict() | more)
+
+
+def _compare_countries(
+    shelved: Shelved, choices: Choices, weighted: bool
+) -> DataComparison:
+    return compare_data(
         shelved.folder,
         outcome=choices.outcome,
         by="country",
@@ -104,38 +126,35 @@ def _compare(settings: Settings, folder: Path, task: ComparisonTask) -> Outcome:
         level=choices.level,
         interval=choices.interval,
         countries=choices.country or shelved.manifest["countries"],
-        weighted=choices.weights == "population",
+        weighted=weighted,
         fewest=FEWEST,
     )
-    jobs.report(folder, "drawing the chart")
-    if shelved.labels(choices.outcome):
-        labels = shelved.labels("country"), shelved.labels(choices.outcome)
-        (folder / jobs.CHART).write_text(_draw(result, *labels), "utf-8")
-    (folder / jobs.PAGE).write_text(result.to_html(), "utf-8")
-    more: dict[str, Any] = {
-        "hidden": list(result.hidden),
-        "weighting": str(result.weighting or ""),
-    }
-    return Outcome(file=jobs.PAGE, result=result.to_dict() | more)
 
 
 def _draw(
-    result: DataComparison, countries: Mapping[str, str], answers: Mapping[str, str]
+    result: DataComparison,
+    countries: Mapping[str, str],
+    answers: Mapping[str, str],
+    width: int,
 ) -> str:
-    """Shares of single answers as bars, one share or mean per country as points."""
+    """Draw one share per country as points, the shares of all answers as bars."""
     estimate, title = result.estimate, f"{result.outcome} by country"
     if estimate.values.index.nlevels == 1:
         drawn = estimate.conf_int(result.level).assign(estimate=estimate.values)
         drawn["group"] = drawn.index.astype(str).map(countries)
-        chart = estimates_chart(drawn.assign(series=""), "Share", width=WIDTH)
+        chart = estimates_chart(drawn.assign(series=""), "Share", width=width)
         return to_svg(chart, title, estimate.method)
-    shares = estimate.values.rename_axis(["group", "category"]).reset_index(name="share")
+    shares = estimate.values.rename_axis(["group", "category"]).reset_index(
+        name="share"
+    )
     shares = shares.astype({"group": str, "category": str})
     shares["group"] = shares["group"].map(countries)
     shares["category"] = shares["category"].map(answers)
-    categories = [label for label in answers.values() if label in set(shares["category"])]
+    categories = [
+        label for label in answers.values() if label in set(shares["category"])
+    ]
     middle = categories[len(categories) // 2] if len(categories) % 2 else None
-    chart = diverging_bars(shares, categories, middle, width=WIDTH)
+    chart = diverging_bars(shares, categories, middle, width=width)
     return to_svg(chart, title, estimate.method)
 
 

@@ -99,6 +99,9 @@ def main(arguments: list[str] | None = None) -> None:
     if unknown:
         parser.error(f"no task {', '.join(unknown)}; there are {', '.join(TASKS)}")
 
+    # Inherited by the workers: products of small matrices gain nothing from threads,
+    # and on a busy machine they wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     report: dict[str, Any] = {"machine": machine(), "tasks": {}}
     lines = [report["machine"]["text"], "", *HEADER]
     say("\n".join(lines))

@@ -75,7 +75,7 @@ def measure_exports(
     n_responses: int, n_variables: int, formats: Iterable[str] = FORMATS
 ) -> dict[str, Measured]:
     """Write each format once, in a process of its own."""
-    found = {}
+    found: dict[str, Measured] = {}
     with TemporaryDirectory(prefix="parallax-exports-") as folder:
         release = Path(folder) / "release"
         write_sample(release, n_responses, n_variables)

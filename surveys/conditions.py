@@ -136,10 +136,9 @@ class _Wording:
     def _comparison(self, symbol: str, left: Node, right: Node) -> str:
         if left.symbol in _LITERALS and right.symbol not in _LITERALS:
             left, right, symbol = right, left, MIRRORED.get(symbol, symbol)
-        if right.symbol == "(string)" and right.text in ("''", '""'):
-            if symbol in ("=", "!="):
-                answered = "is not" if symbol == "=" else "is"
-                return f"{self.say(left)} {answered} answered"
+        if right.text in ("''", '""') and symbol in ("=", "!="):
+            answered = "is not" if symbol == "=" else "is"
+            return f"{self.say(left)} {answered} answered"
         return f"{self.say(left)} {COMPARISONS[symbol]} {self._answer(left, right)}"
 
     def _answer(self, asked: Node, answer: Node) -> str:
@@ -155,9 +154,9 @@ class _Wording:
         arguments = list(node)
         name = node.name
         if name == "not" and arguments[0].name == "selected":
-            return self._selected(*arguments[0], verb="is not")
+            return self._selected(arguments[0], "is not")
         if name == "selected":
-            return self._selected(*arguments, verb="is")
+            return self._selected(node, "is")
         said = [self.say(argument) for argument in arguments]
         if name in ("if", "not"):
             said[0] = self.condition(arguments[0])
@@ -165,7 +164,8 @@ class _Wording:
             return f"{said[0]} rounded to {said[1]} decimals"
         return PHRASES[name].format(*said, all=_listed(said))
 
-    def _selected(self, names: Node, name: Node, verb: str) -> str:
+    def _selected(self, node: Node, verb: str) -> str:
+        names, name = node
         if (names.name, name.label) == ("open_countries", "column"):
             return f"the survey {verb} open in the country"
         return f"{self._answer(names, name)} {verb} chosen in {self.say(names)}"

@@ -33,8 +33,8 @@ CONVENTIONS = {
     " in the order in which the respondent saw them, with spaces between them; or"
     " `forward` and `reverse` where a scale was turned round. Codes of answers do not"
     " depend on it.",
-    "Numbers of codes": "Files for SPSS, Stata, R and Parquet hold numbers. Choices that"
-    " are named by whole numbers keep them; others are 1, 2, 3 in the order of the"
+    "Numbers of codes": "Files for SPSS, Stata, R and Parquet hold numbers. Choices"
+    " that are named by whole numbers keep them; others are 1, 2, 3 in the order of the"
     " questionnaire. Missing codes are -1 to -5, and .a to .e in Stata.",
 }
 """What the columns of each kind of question hold, for analysts."""

@@ -195,7 +195,7 @@ def write_release(
             f"{folder} is not an empty folder; a release never changes: choose"
             " a new one"
         )
-    _check_columns(list(responses), variables)
+    _check_columns([str(name) for name in responses], variables)
     responses = responses.sort_values("response_id", ignore_index=True)
     responses = responses.fillna("suppressed")
     for variable in variables:

@@ -93,6 +93,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         " in population.csv.",
         "quasi_identifiers": "Variables that could tell who someone is.",
         "sensitive": "Variables that must not become known about anyone.",
+        "recodings": "What is made coarser before a release: choices that become one,"
+        " or the width of classes of a number.",
         "labels": "Short titles of variables for researchers.",
         "report": "What the report compares.",
         "disclosure": "What the AAPOR Code asks to say about any published result.",

@@ -67,15 +67,13 @@ class Column:
         """Numbers for text codes, shape (n_responses,): 32-bit ones where they fit."""
         known = {**self.numbers, **self.missing}
         numbers = np.array(
-            [
-                float(known[code] if code in known else code)
-                for code in cells.dictionary.to_pylist()
-            ]
+            [float(known.get(code, code)) for code in cells.dictionary.to_pylist()]
         )
         fits = np.abs(numbers).max(initial=0) < 2**31
         if fits and self.variable.kind != "decimal":
             numbers = numbers.astype(np.int32)
-        return numbers[cells.indices.to_numpy()]
+        encoded: npt.NDArray[np.number[Any]] = numbers[cells.indices.to_numpy()]
+        return encoded
 
 
 def columns_of(release: Release, language: str = "en") -> tuple[Column, ...]:

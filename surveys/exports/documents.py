@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
 
 from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -25,8 +24,10 @@ from .coding import NUMERIC, Column, columns_of, counts_of, text_of
 from .notes import Notes
 
 _markdown = MarkdownIt("zero", {"html": False}).enable(
-    ["paragraph", "list", "newline", "escape", "entity", "emphasis", "balance_pairs"]
-    + ["backticks"]
+    [
+        *("paragraph", "list", "newline", "escape", "entity", "emphasis"),
+        *("balance_pairs", "backticks"),
+    ]
 )
 
 _templates = Environment(

@@ -102,7 +102,9 @@ def _texts(
     cells: pa.DictionaryArray, name: str, path: Path, notes: Notes
 ) -> "pd.Series[str]":
     texts: pd.Series[str] = cells.cast(pa.string()).to_pandas()
-    if not any(len(text.encode()) > TEXT_BYTES for text in cells.dictionary.to_pylist()):
+    if not any(
+        len(text.encode()) > TEXT_BYTES for text in cells.dictionary.to_pylist()
+    ):
         return texts
     too_long = texts.map(lambda text: len(text.encode())) > TEXT_BYTES
     notes.add(

@@ -93,10 +93,13 @@ def _lettered(column: Column, cells: pa.DictionaryArray) -> npt.NDArray[np.objec
     codes = cells.dictionary.to_pylist()
     known = np.empty(len(codes), dtype=object)
     known[:] = [
-        LETTERS[code] if code in column.missing else float(column.numbers.get(code, code))
+        LETTERS[code]
+        if code in column.missing
+        else float(column.numbers.get(code, code))
         for code in codes
     ]
-    return known[cells.indices.to_numpy()]
+    lettered: npt.NDArray[np.object_] = known[cells.indices.to_numpy()]
+    return lettered
 
 
 def _letter(column: Column, number: int) -> int | str:

@@ -282,7 +282,7 @@ class _Reader:
                         "page of the outer group"
                     )
                     outer = groups[-1]["relevant"]
-                    groups.append({"relevant": _both(outer, relevant)})
+                    groups.append({"relevant": both(outer, relevant)})
                     if any(split_header(key)[0] == "label" for key in row):
                         note: dict[str, Any] = {"type": "note", "name": name}
                         self._put_texts(note, row, name)
@@ -309,7 +309,7 @@ class _Reader:
                 asked = list(self._questions(row, kind, list_name, where, items, lists))
                 if groups and groups[-1]["relevant"]:
                     for question in asked:
-                        question["relevant"] = _both(
+                        question["relevant"] = both(
                             groups[-1]["relevant"], question.get("relevant", "")
                         )
                 if page is not None:
@@ -317,30 +317,11 @@ class _Reader:
                 elif asked:
                     yield from self._split({"name": name, "questions": asked})
 
-    def _split(self, page: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Begin a new page where a question depends on another of its page.
-
-        A page without scripts cannot show a question after an answer on itself.
-        """
-        parts: list[list[dict[str, Any]]] = [[]]
-        asked: set[str] = set()
-        for question in page["questions"]:
-            if asked & set(_uses(question)):
-                parts.append([])
-                asked = set()
-            parts[-1].append(question)
-            asked.add(question["name"])
+    def _split(self, page: dict[str, Any]) -> list[dict[str, Any]]:
+        parts = split_page(page)
         if len(parts) > 1:
-            self._remark(
-                f"page '{page['name']}' became {len(parts)} pages: without scripts, "
-                "what depends on an answer stands on a later page"
-            )
-        for at, questions in enumerate(parts, start=1):
-            own = dict(page) if at == 1 else {"name": f"{page['name']}_{at}"}
-            for key in ("relevant", "shuffle"):
-                if key in page and at > 1:
-                    own[key] = page[key]
-            yield own | {"questions": questions}
+            self._remark(SPLIT.format(page["name"], len(parts)))
+        return parts
 
     def _type(self, row: Row) -> tuple[str, str, str]:
         """Kind and list of a row: ``select_one``, `` ``, ``yes_no``."""
@@ -440,6 +421,35 @@ class _Reader:
         return logic
 
 
+SPLIT = (
+    "page '{}' became {} pages: without scripts, what depends on an answer stands on a"
+    " later page"
+)
+
+
+def split_page(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """Begin a new page where a question depends on another of its page.
+
+    A page without scripts cannot show a question after an answer on itself.
+    """
+    parts: list[list[dict[str, Any]]] = [[]]
+    asked: set[str] = set()
+    for question in page["questions"]:
+        if asked & set(_uses(question)):
+            parts.append([])
+            asked = set()
+        parts[-1].append(question)
+        asked.add(question["name"])
+    pages = []
+    for at, questions in enumerate(parts, start=1):
+        own = dict(page) if at == 1 else {"name": f"{page['name']}_{at}"}
+        for key in ("relevant", "shuffle"):
+            if key in page and at > 1:
+                own[key] = page[key]
+        pages.append(own | {"questions": questions})
+    return pages
+
+
 def _uses(question: Mapping[str, Any]) -> Iterator[str]:
     """Names on which showing a question or its text depends."""
     for key in ("relevant", "choice_filter", *TEXT_COLUMNS):
@@ -447,7 +457,7 @@ def _uses(question: Mapping[str, Any]) -> Iterator[str]:
             yield match[1].strip()
 
 
-def _both(first: str, second: str) -> str:
+def both(first: str, second: str) -> str:
     """An expression that is true when both are; an empty one is always true."""
     if first and second:
         return f"({first}) and ({second})"

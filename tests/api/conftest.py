@@ -1,17 +1,28 @@
-"""A fresh, migrated database for each test, once on SQLite and once on PostgreSQL."""
+"""Databases for each test on SQLite and PostgreSQL, and researchers of a service."""
 
+import json
+import random
+import re
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
+import httpx
+import pyotp
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Engine, insert, text
 
+from api import accounts, fieldwork
+from api import security
 from api.database import create_engine_for, migrate, writing
-from api.models import PublishedSurvey
+from api.models import PublishedSurvey, Response
 from api.recording import Recorder, Submission
 from api.settings import Settings
+from surveys import draw_assignment, load_files
 
 SECRET = "only-for-tests-0123456789-abcdefghijk"
 
@@ -94,3 +105,127 @@ def recorder(fielded: Engine) -> Iterator[Recorder]:
     recorder.start()
     yield recorder
     recorder.stop()
+
+
+AGES = ("a18_29", "a30_44", "a45_59", "a60_plus")
+SIDES = ("citizenship_much", "citizenship_somewhat", "middle", "surveillance_much")
+ALIKE = 10
+"""Respondents in each cell of the margins, so that nothing has to be suppressed."""
+
+
+@dataclass
+class Researcher:
+    """Someone who signed in with a browser that knows no scripts."""
+
+    client: httpx.Client
+    otpauth: str
+    page: httpx.Response = field(default_factory=lambda: httpx.Response(0))
+
+    def get(self, path: str, **query: object) -> httpx.Response:
+        self.page = self.client.get(path, params=query or None)
+        return self.page
+
+    def post(self, path: str, **fields: object) -> httpx.Response:
+        token = re.search('name="csrf" value="([^"]*)"', self.get("/surveys").text)[1]
+        self.page = self.client.post(path, data={"csrf": token, **fields})
+        return self.page
+
+    def confirm(self) -> None:
+        code = pyotp.parse_uri(self.otpauth).now()
+        assert self.post("/second-factor", code=code, next="").status_code == 200
+
+    def wait(self) -> httpx.Response:
+        """Look at a page again until its job has ended."""
+        for _ in range(20):
+            if "Look again" not in self.page.text:
+                return self.page
+            self.page = self.client.get(self.page.url)
+        raise AssertionError("the job does not end")
+
+
+@dataclass(frozen=True)
+class Door:
+    """A running service with one researcher of each role in all its surveys."""
+
+    url: str
+    engine: Engine
+    settings: Settings
+    enrolments: dict[str, accounts.Enrolment]
+
+    def sign_in(self, role: str) -> Researcher:
+        client = httpx.Client(
+            base_url=self.url,
+            follow_redirects=True,
+            timeout=60,
+            headers={"Sec-Fetch-Site": "same-origin"},
+        )
+        enrolment = self.enrolments[role]
+        name = {"name": enrolment.name, "password": enrolment.password, "next": ""}
+        assert client.post("/login", data=name).status_code == 200
+        return Researcher(client, enrolment.otpauth)
+
+    def program(self, role: str) -> httpx.Client:
+        key = accounts.add_key(self.engine, role, {"*": role}, 1)
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.url, timeout=60, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def door(service) -> Door:
+    """Researchers, 480 responses to `social_credit`, and `invited`, a T1 draft."""
+    enrolments = {}
+    for role in accounts.ROLES:
+        password = "correct horse battery staple"
+        enrolments[role] = accounts.add(
+            service.engine, service.settings, role, password
+        )
+        accounts.grant(service.engine, role, "*", role)
+    shipped, every_type = (
+        fieldwork.load_published(service.engine, name)
+        for name in ("social_credit", "every_type")
+    )
+    files = dict(every_type.files)
+    files["study.yaml"] = files["study.yaml"].replace("tier: T0", "tier: T1")
+    fieldwork.publish(service.engine, load_files("invited", files))
+    chance = random.Random(4)
+    cells = product(("CN", "DE"), AGES, ("woman", "man"), ("low", "middle", "high"))
+    consents = ("participate", "adult", "opinions", "publication")
+    rows = [
+        {
+            "response_id": secrets.token_hex(16),
+            "survey": shipped.name,
+            "country": country,
+            "week": "2026-W48",
+            "language": "en",
+            "questionnaire_version": shipped.version,
+            "consent_version": "1",
+            "consent_language": "en",
+            "consent_hash": "c" * 64,
+            **{f"consent_{name}": True for name in consents},
+            "body": json.dumps(
+                {
+                    "assignment": draw_assignment(shipped.questionnaire),
+                    "answers": {
+                        "country": country,
+                        "age_group": age,
+                        "gender": gender,
+                        "education": education,
+                        "side": chance.choice(SIDES[country == "DE" :]),
+                    },
+                }
+            ),
+        }
+        for country, age, gender, education in cells
+        for _ in range(ALIKE)
+    ]
+    with writing(service.engine) as connection:
+        connection.execute(insert(Response), rows)
+    return Door(service.url, service.engine, service.settings, enrolments)
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with the least work, where its amount is not what is tested."""
+    least = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)])
+    monkeypatch.setattr(security, "_passwords", least)
+    monkeypatch.setattr(security, "_nobodys_hash", lambda: least.hash("nobody's"))

@@ -40,12 +40,10 @@ models <- list(
   logit = list(approves ~ trust + country + age_group, quasibinomial()),
   probit = list(approves ~ trust + country, quasibinomial("probit")),
   cloglog = list(aware ~ urban + country + gender, quasibinomial("cloglog")),
-  poisson = list(items ~ urban + country:gender, quasipoisson()))
+  poisson = list(items ~ urban + country * gender, quasipoisson()))
 results <- function(fit) list(
   estimate = unname(coef(fit)), covariance = unname(vcov(fit)), df = fit$df.residual,
   conf = unname(confint(fit)), p_value = unname(summary(fit)$coefficients[, 4]))
-# A singular column (items ~ country:gender has one) is left out by hand.
-models$poisson[[1]] <- items ~ urban + country * gender
 
 regressions <- lapply(designs, function(design) lapply(models, function(model)
   suppressWarnings(results(do.call(svyglm, list(
@@ -150,8 +148,7 @@ multinomial <- function(formula, design) {
 multinomials <- lapply(designs[c("complex", "strata")], function(design)
   multinomial(three ~ urban + country + gender, design))
 
-# Fox and Andersen (2006), doi:10.1111/j.1467-9531.2006.00180.x, table 4: with age as a
-# spline there; the same model without country interactions here.
+# The model of Fox and Andersen (2006), doi:10.1111/j.1467-9531.2006.00180.x.
 wvs <- svydesign(~1, strata = ~country, weights = ~1, data = carData::WVS)
 world <- ordinal(poverty ~ gender + religion + degree + country * poly(age, 3),
                  wvs, "logit")
