@@ -106,7 +106,7 @@ class Columns:
         """Sort the respondents by several columns together; only groups with rows."""
         names = (by,) if isinstance(by, str) else tuple(by or ())
         if not names:
-            return Groups(np.zeros(len(self.frame), dtype=np.intp), pd.RangeIndex(1))
+            return Groups(np.zeros(len(self.frame), dtype=np.int8), pd.RangeIndex(1))
         parts = [self.groups(name) for name in names]
         if len(names) == 1 and not self._has_categories(names[0]):
             return parts[0]

@@ -280,6 +280,7 @@ def _fitted(
             "margins in one call"
         )
     rows, kinds = by_kind(margins)
+    del margins  # a million respondents' cells of five margins are 25 MB
     units, columns = regressors(kinds, rows, clusters)
 
     def fit(weights: Floats) -> Floats:

@@ -188,7 +188,7 @@ def export(
         _warn_if_superseded(release)
         formats = [name.strip() for name in to.split(",") if name.strip()]
         paths = export_release(read_release(release), output, formats, language)
-        written = list(counted(paths, None, "Exporting"))
+        written = list(dict.fromkeys(counted(paths, None, "Exporting")))
     if as_json:
         say(json.dumps([str(path) for path in written]))
         return

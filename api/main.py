@@ -72,8 +72,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for kind in (ApiError, DBAPIError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, show_any_error)
-    for kind in signing_in.ASKING:
-        app.add_exception_handler(kind, signing_in.ask_to_sign_in)
     app.include_router(respondent.router, tags=["respondent"])
     app.include_router(returning.router, tags=["respondent"])
     app.include_router(signing_in.public)
@@ -96,8 +94,11 @@ def create_app_from_environment() -> FastAPI:
 
 
 async def show_any_error(request: Request, error: Exception) -> Response:
-    """Answer respondents and researchers each in their way."""
-    if problems.is_researchers(request.url.path):
+    """Answer respondents, researchers and their programs each in their way."""
+    path = request.url.path
+    if isinstance(error, signing_in.ASKING) and not path.startswith(problems.API):
+        return await signing_in.ask_to_sign_in(request, error)
+    if problems.is_researchers(path):
         return await problems.show_problem(request, error)
     return await show_error(request, error)
 

@@ -215,7 +215,7 @@ async def show_comparison(
             )
             job = await jobs.settled(workbench.settings, job, WAIT_SECONDS)
         except ChoiceRefused as error:
-            problem, status = str(error), 400
+            problem, status = str(error), 409
     return await workbench.run(
         _comparison,
         workbench,

