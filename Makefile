@@ -3,7 +3,8 @@ BIN = .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-slow check format references requirements browser database
+.PHONY: help demo serve test test-slow check format references requirements benchmarks coverage
+.PHONY: browser database r libreoffice spark
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -14,10 +15,10 @@ demo: .venv/.done  ## the shipped survey with synthetic respondents, a release, 
 serve: .venv/.done  ## the service on http://127.0.0.1:8000
 	$(BIN)/parallax serve $(ARGS)
 
-test: .venv/.done browser database  ## all tests but the slow ones
+test: .venv/.done browser database r  ## all tests but the slow ones
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-test-slow: .venv/.done browser database  ## the tests marked slow
+test-slow: .venv/.done browser database r libreoffice spark  ## the tests marked slow
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 check: .venv/.done  ## format, lint, types, import contracts
@@ -30,9 +31,15 @@ format: .venv/.done  ## put the code into the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-references: .venv/.done  ## compute the reference numbers anew (needs R with survey, jsonlite, carData)
+references: .venv/.done  ## compute the reference numbers anew (needs R with survey, jsonlite, carData, MASS, nnet, mitools, mice)
 	$(BIN)/python tests/analysis/references/export_data.py
 	for script in tests/analysis/references/*.R; do Rscript $$script || exit 1; done
+
+benchmarks: .venv/.done  ## speed and memory beside a numpy floor and other tools; ARGS="share --quick"
+	$(BIN)/python -m benchmarks $(ARGS)
+
+coverage: .venv/.done  ## simulate how often intervals cover; ARGS="--quick"
+	$(BIN)/python -m benchmarks.coverage $(ARGS)
 
 requirements:  ## pin the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --upgrade \
@@ -60,6 +67,21 @@ browser:
 database:
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| $(MAKE) --no-print-directory debian PACKAGES=postgresql
+
+# Exports are read back by R and LibreOffice; the engine also runs on Spark.
+r:
+	@Rscript -e 'invisible(lapply(c("haven", "jsonlite"), loadNamespace))' >/dev/null 2>&1 \
+		|| $(MAKE) --no-print-directory debian PACKAGES="r-base-core r-cran-haven r-cran-jsonlite"
+
+libreoffice:
+	@command -v soffice >/dev/null || command -v libreoffice >/dev/null \
+		|| $(MAKE) --no-print-directory debian PACKAGES=libreoffice-calc-nogui
+
+spark: .venv/.done
+	@command -v java >/dev/null || $(MAKE) --no-print-directory debian PACKAGES=openjdk-17-jre-headless
+	@$(BIN)/python -c 'import pyspark' 2>/dev/null || { \
+		if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -q 'pyspark==4.0.5'; \
+		else $(BIN)/python -m pip install -q 'pyspark==4.0.5'; fi; }
 
 .PHONY: debian
 debian:

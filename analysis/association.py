@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.design import SurveyDesign, Where
+from analysis.domains import find_domains
 from analysis.errors import EstimationError, first_few
-from analysis.estimates import find_domains
 from analysis.hypotheses import HypothesisTest, about, residual_df, wald_statistic
 from analysis.quadratic_forms import TailMethod, f_tail, upper_tail
 from analysis.totals import Codes, Floats, Influence, OfTotals, Total

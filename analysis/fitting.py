@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from analysis.design import SurveyDesign
+from analysis.domains import describe_variance
 from analysis.errors import EstimationError
-from analysis.estimates import describe_variance
 from analysis.likelihood import (
     Likelihood,
     Maximum,

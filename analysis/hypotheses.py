@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import special
 
 from analysis.design import SurveyDesign
+from analysis.domains import describe_variance
 from analysis.errors import EstimationError
-from analysis.estimates import describe_variance
 from analysis.results import check_level, records, table
 from analysis.totals import Codes, Floats
 from analysis.variance import degrees_of_freedom

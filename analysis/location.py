@@ -7,8 +7,9 @@ import numpy.typing as npt
 from scipy import special
 
 from analysis.design import SurveyDesign, Where
+from analysis.domains import Domains, find_domains
 from analysis.errors import EstimationError, first_few
-from analysis.estimates import Domains, domain_means, find_domains
+from analysis.estimates import domain_means
 from analysis.hypotheses import HypothesisTest, about, residual_df, wald_statistic
 from analysis.quadratic_forms import f_tail
 from analysis.totals import Floats, Influence, OfTotals, Total, sums

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.design import SurveyDesign, Where
-from analysis.estimates import Domains, domain_means, find_domains, make_estimate
+from analysis.domains import Domains, find_domains, make_estimate
+from analysis.estimates import domain_means
 from analysis.results import Estimate
 from analysis.totals import Floats, OfTotals, Total
 

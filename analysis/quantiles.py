@@ -10,8 +10,9 @@ import pandas as pd
 from scipy import special
 
 from analysis.design import SurveyDesign, Where
+from analysis.domains import Domains, find_domains, make_estimate
 from analysis.errors import EstimationError
-from analysis.estimates import Domains, domain_means, find_domains, make_estimate
+from analysis.estimates import domain_means
 from analysis.intervals import Interval, limits
 from analysis.results import Estimate, check_level
 from analysis.stages import Sample

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.design import SurveyDesign, Where
-from analysis.estimates import find_domains, group_sums, make_estimate
+from analysis.domains import find_domains, group_sums, make_estimate
 from analysis.results import Estimate
 from analysis.totals import Floats, Influence, OfTotals, Total
 

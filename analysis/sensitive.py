@@ -8,14 +8,9 @@ import pandas as pd
 from scipy import special
 
 from analysis.design import SurveyDesign, Where
+from analysis.domains import Domains, find_domains, make_estimate
 from analysis.errors import EstimationError, first_few
-from analysis.estimates import (
-    Domains,
-    domain_means,
-    find_domains,
-    make_estimate,
-    proportion,
-)
+from analysis.estimates import domain_means, proportion
 from analysis.results import Estimate, table
 from analysis.totals import Floats, Influence, sums
 

@@ -9,8 +9,8 @@ from scipy import special
 
 from analysis.comparison import group_pairs
 from analysis.design import SurveyDesign, Where
+from analysis.domains import Domains, describe_variance, find_domains
 from analysis.errors import ComparisonError, first_few
-from analysis.estimates import Domains, describe_variance, find_domains
 from analysis.hypotheses import residual_df
 from analysis.results import Comparison
 from analysis.totals import Codes, Floats, Influence, sums

@@ -144,6 +144,7 @@ def release(
         "recoded": facts["recoded"],
         "withheld cells": [f"{name} {n}" for name, n in hidden.items()],
         "left out": facts["left_out"],
+        "margins left out": [f"({cell})" for cell in facts["margins_left_out"]],
     }.items():
         if names:
             say(f"{what}: {', '.join(names)}")
@@ -226,7 +227,9 @@ def compare(
     adjust: Annotated[
         Literal["holm", "bh", "none"], typer.Option(help="For several comparisons.")
     ] = "holm",
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    level: Annotated[
+        float, typer.Option(min=0.01, max=0.999, help="Level of the intervals.")
+    ] = 0.95,
     as_json: Json = False,
     html: Annotated[
         Path | None, typer.Option(help="Write a page with a chart to this file.")

@@ -14,6 +14,7 @@ from surveys.codebook import Variable, columns_of
 from surveys.questionnaire import Questionnaire
 from surveys.recoding import (
     Recodings,
+    drop_hidden_cells,
     recode_population,
     recode_responses,
     recode_variables,
@@ -105,12 +106,16 @@ def release(
     sensitive = _columns(survey, survey.study.sensitive, left_out)
     answered = _answered(frame, variables, sensitive)
     suppressed = dict.fromkeys(quasi_identifiers, 0)
+    hidden_cells: list[str] = []
     if wanted.is_public:
         _check_roles(profile, quasi_identifiers, sensitive)
         answered, counts = suppress(
             answered, quasi_identifiers, wanted.k, sensitive=sensitive, l=wanted.l
         )
-        frame[quasi_identifiers] = answered[quasi_identifiers]
+        shown = frame.copy(deep=False)
+        shown[quasi_identifiers] = answered[quasi_identifiers]
+        population, hidden_cells = drop_hidden_cells(population, frame, shown)
+        frame = shown
         suppressed = {str(variable): int(count) for variable, count in counts.items()}
     diversities = {
         variable: found
@@ -139,6 +144,7 @@ def release(
             "recoded": recodings,
             "suppressed_cells": suppressed,
             "left_out": list(left_out),
+            "margins_left_out": hidden_cells,
             "synthetic": fielded.synthetic,
             "countries": list(fielded.countries) or list(survey.study.countries),
         },

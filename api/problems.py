@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from .errors import (
     BodyTooLarge,
@@ -88,6 +89,8 @@ async def show_problem(request: Request, error: Exception) -> Response:
     headers = dict(getattr(error, "headers", None) or {})
     if kind is BUSY:
         headers["Retry-After"] = "5"
+    if kind.status == 405:
+        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     if isinstance(error, TooManyAttempts):
         headers["Retry-After"] = str(error.seconds)
     if kind.status == 401:
@@ -113,6 +116,17 @@ def _answer(
         )
     answer.headers.update(headers)
     return answer
+
+
+def _methods_at(request: Request) -> set[str]:
+    """Collect the methods of all routes of an address; the router names the first's."""
+    scope = request.scope
+    return {
+        method
+        for route in request.app.routes
+        if route.matches(scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
 
 
 def _told(error: Exception) -> tuple[Kind, str]:

@@ -11,6 +11,12 @@ T = TypeVar("T")
 
 def counted(items: Iterable[T], total: int | None, description: str) -> Iterator[T]:
     """Pass items on and show on standard error how many have gone by, of how many."""
+    console = Console(stderr=True)
     yield from track(
-        items, description, total=total, console=Console(stderr=True), transient=True
+        items,
+        description,
+        total=total,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     )

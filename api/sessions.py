@@ -1,22 +1,16 @@
-"""Signing in and out, the second factor, and how long a session lasts.
+"""Signing in and out, the second factor, and how long a session lasts."""
 
-Wrong attempts make the next ones wait, longer each time, and nobody is locked out for
-good. What happens for a name does not depend on whether somebody has it.
-"""
-
-import hashlib
-import hmac
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlmodel import col
 
+from . import attempts
 from .accounts import Role, roles_of
 from .audit import record
 from .database import writing
-from .errors import TooManyAttempts
-from .models import Attempts, Researcher, SignedIn
+from .models import Researcher, SignedIn
 from .security import (
     SecondFactor,
     csrf_token,
@@ -38,23 +32,12 @@ FRESH_SECONDS = 30 * 60
 SEEN_EVERY = 60
 """A session's use is written down at most so often (seconds)."""
 
-FREE_ATTEMPTS = 3
-LONGEST_WAIT = 60
-FORGET_SECONDS = 3600
-"""Wrong attempts are forgotten after so long without another one."""
-
-EVERYBODY = ""
-"""Stands for all names together, whose wrong attempts slow all attempts down."""
-
-SLOWEST, SLOWED_BY = 1.0, 100
-"""All attempts are slowed by up to a second, reached after a hundred wrong ones."""
-
 
 @dataclass(frozen=True)
 class Session:
     """A researcher who is signed in; the token is in the browser only."""
 
-    token: str
+    token: str = field(repr=False)
     researcher: str
     roles: dict[str, Role]
     strong: bool
@@ -67,7 +50,13 @@ class Session:
 
 
 def sign_in(
-    engine: Engine, settings: Settings, name: str, password: str, old: str = ""
+    engine: Engine,
+    settings: Settings,
+    name: str,
+    password: str,
+    *,
+    old: str = "",
+    known: str = "",
 ) -> str | None:
     """Begin a session and return its token, or None if name or password are wrong.
 
@@ -76,17 +65,18 @@ def sign_in(
     engine : Engine
     settings : Settings
     name, password : str
-        As typed.
     old : str
         The token of a session of the same browser, which ends.
+    known : str
+        What `attempts.known_browser` gave to this browser, if it did.
 
     Raises
     ------
     TooManyAttempts
         Nothing was looked at.
     """
-    name = name.strip().casefold()
-    _begin_attempt(engine, settings, name)
+    whose = attempts.with_password(settings, name, known)
+    attempts.begin(engine, settings, whose)
     query = select(col(Researcher.password_hash)).where(
         col(Researcher.name) == name, col(Researcher.active)
     )
@@ -97,7 +87,7 @@ def sign_in(
     with writing(engine) as connection:
         if connection.scalar(query) != password_hash:  # revoked or reset meanwhile
             return None
-        _forgive(connection, settings, name)
+        attempts.forgive(connection, settings, whose)
         now = int(time.time())
         connection.execute(
             delete(SignedIn).where(
@@ -127,7 +117,8 @@ def confirm(engine: Engine, settings: Settings, token: str, code: str) -> str | 
     if session is None:
         return None
     name = session.researcher
-    _begin_attempt(engine, settings, f"{name} code")
+    whose = attempts.with_code(name)
+    attempts.begin(engine, settings, whose)
     second_factor = SecondFactor(settings.keys("second factor"))
     query = select(
         col(Researcher.totp_secret),
@@ -151,7 +142,7 @@ def confirm(engine: Engine, settings: Settings, token: str, code: str) -> str | 
             .where(col(Researcher.name) == name)
             .values(totp_counter=step)
         )
-        _forgive(connection, settings, f"{name} code")
+        attempts.forgive(connection, settings, whose)
         _delete(connection, token)
         new = _insert(connection, name, started=row.started, confirmed=int(now))
         record(connection, name, "confirmed")
@@ -208,76 +199,6 @@ def count_sessions(engine: Engine, name: str) -> int:
     )
     with engine.connect() as connection:
         return len(connection.execute(query).all())
-
-
-def wait_after(failures: int) -> int:
-    """Seconds to wait after so many wrong attempts.
-
-    Examples
-    --------
-    >>> [wait_after(failures) for failures in (1, 3, 4, 5, 6, 9, 10, 1000)]
-    [0, 0, 2, 4, 8, 60, 60, 60]
-    """
-    beyond = min(failures - FREE_ATTEMPTS, LONGEST_WAIT)
-    return min(2**beyond, LONGEST_WAIT) if beyond > 0 else 0
-
-
-def _begin_attempt(engine: Engine, settings: Settings, name: str) -> None:
-    """Count an attempt as wrong before it is looked at, so that none run in parallel.
-
-    Raises
-    ------
-    TooManyAttempts
-    """
-    with writing(engine) as connection:
-        now = int(time.time())
-        connection.execute(
-            delete(Attempts).where(col(Attempts.wait_until) < now - FORGET_SECONDS)
-        )
-        failures, wait_until = _attempts(connection, settings, name)
-        if wait_until > now:
-            raise TooManyAttempts(wait_until - now)
-        _set_attempts(connection, settings, name, failures + 1)
-        everybody, _ = _attempts(connection, settings, EVERYBODY)
-        _set_attempts(connection, settings, EVERYBODY, everybody + 1)
-    time.sleep(SLOWEST * min(everybody / SLOWED_BY, 1))
-
-
-def _forgive(connection: Connection, settings: Settings, name: str) -> None:
-    """Take an attempt back that was right, and forget the wrong ones for the name."""
-    connection.execute(
-        delete(Attempts).where(col(Attempts.name_hash) == _name_hash(settings, name))
-    )
-    everybody, _ = _attempts(connection, settings, EVERYBODY)
-    _set_attempts(connection, settings, EVERYBODY, max(everybody - 1, 0))
-
-
-def _attempts(connection: Connection, settings: Settings, name: str) -> tuple[int, int]:
-    """How many attempts went wrong, and until when none is looked at."""
-    query = select(col(Attempts.failures), col(Attempts.wait_until)).where(
-        col(Attempts.name_hash) == _name_hash(settings, name)
-    )
-    row = connection.execute(query).one_or_none()
-    return (row.failures, row.wait_until) if row else (0, 0)
-
-
-def _set_attempts(
-    connection: Connection, settings: Settings, name: str, failures: int
-) -> None:
-    hash_ = _name_hash(settings, name)
-    wait = 0 if name == EVERYBODY else wait_after(failures)
-    connection.execute(delete(Attempts).where(col(Attempts.name_hash) == hash_))
-    connection.execute(
-        insert(Attempts).values(
-            name_hash=hash_, failures=failures, wait_until=int(time.time()) + wait
-        )
-    )
-
-
-def _name_hash(settings: Settings, name: str) -> str:
-    """Keyed, because people type passwords where their name should be."""
-    key = settings.keys("attempts")[0]
-    return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
 
 
 def _insert(connection: Connection, name: str, *, started: int, confirmed: int) -> str:

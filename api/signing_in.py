@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from . import sessions
+from . import attempts, sessions
 from .errors import NotSignedIn, SecondFactorNeeded, TooManyAttempts
 from .forms import Form, read_form
 from .researcher_dependencies import (
@@ -24,6 +24,9 @@ from .researcher_pages import render
 HOME = "/surveys"
 INSIDE = re.compile(r"/(surveys|account)(/[\w./-]*)?(\?[\w.=&%+,-]*)?")
 """Addresses that signing in may lead to: pages of ours, never another site."""
+
+KNOWN_SECONDS = 90 * 24 * 3600
+"""How long a browser is known to be one in which somebody signed in."""
 
 READ = ["GET", "HEAD"]
 WRONG = "The name or the password is not right."
@@ -58,7 +61,7 @@ async def login(
 ) -> Response:
     """Begin a session; name and password are never told apart."""
     form.allow("name", "password", "next")
-    name, next_ = form.one("name"), form.one("next")
+    name, next_ = form.one("name").strip().lower(), form.one("next")
     try:
         token = await workbench.attempt(
             sessions.sign_in,
@@ -66,13 +69,19 @@ async def login(
             workbench.settings,
             name,
             form.one("password"),
-            session_token(request, workbench),
+            old=session_token(request, workbench),
+            known=request.cookies.get(_known_cookie(workbench), ""),
         )
     except TooManyAttempts as error:
         return _wait(_login(next_, name, problem=_patience(error), status=429), error)
     if token is None:
         return _login(next_, name, problem=WRONG, status=422)
-    return _with_cookie(_lead_on(next_), workbench, token)
+    response = _with_cookie(_lead_on(next_), workbench, token)
+    known = attempts.known_browser(workbench.settings, name)
+    response.set_cookie(
+        _known_cookie(workbench), known, KNOWN_SECONDS, **_cookie_kind(workbench)
+    )
+    return response
 
 
 @router.api_route("/second-factor", methods=READ)
@@ -181,6 +190,10 @@ def _with_cookie(response: Response, workbench: Workbench, token: str) -> Respon
     name = cookie_name(workbench.settings)
     response.set_cookie(name, token, **_cookie_kind(workbench))
     return response
+
+
+def _known_cookie(workbench: Workbench) -> str:
+    return f"{cookie_name(workbench.settings)}-known"
 
 
 def _cookie_kind(workbench: Workbench) -> dict[str, Any]:

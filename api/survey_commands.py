@@ -55,10 +55,15 @@ def import_form(
         if not form.is_file():
             raise FilesRefused(f"{form}: there is no such file; check the name")
         imported = reader(form, folder.absolute().name)
-        translating.write_files(folder, imported.files, replace=replace)
+        translating.write_files(
+            folder,
+            imported.files,
+            replace=replace,
+            advice="choose a new folder, or say --replace",
+        )
         for remark in imported.remarks:
             say(f"left out or changed: {remark}")
-        say(f"{', '.join(imported.files)} are in {folder}")
+        say(f"written to {folder}: {', '.join(imported.files)}")
         lacking = [
             name
             for name in ("study.yaml", "population.csv")
@@ -144,8 +149,8 @@ def check(
         say(json.dumps(facts))
         return
     say(
-        f"{survey.name}: {facts['pages']} pages, {facts['questions']} questions, "
-        f"{len(survey.languages)} languages, no mistakes"
+        f"{survey.name}: no mistakes; pages: {facts['pages']}, questions: "
+        f"{facts['questions']}, languages: {', '.join(survey.languages)}"
     )
     if survey.draft_languages:
         say(f"draft translations: {', '.join(sorted(survey.draft_languages))}")

@@ -42,7 +42,11 @@ def read_files(folder: Path) -> dict[str, str]:
 
 
 def write_files(
-    folder: Path, files: Mapping[str, str], *, replace: bool = False
+    folder: Path,
+    files: Mapping[str, str],
+    *,
+    replace: bool = False,
+    advice: str = "choose a new folder",
 ) -> None:
     """Write files into a folder, which is made if it does not exist.
 
@@ -53,9 +57,7 @@ def write_files(
     """
     there = [name for name in files if (folder / name).exists()]
     if there and not replace:
-        raise FilesRefused(
-            f"{folder} has {', '.join(there)} already; choose a new folder"
-        )
+        raise FilesRefused(f"{folder} has {', '.join(there)} already; {advice}")
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         unfinished = folder / f".{name}"

@@ -312,6 +312,7 @@ def _surveys(workbench: Workbench, principal: Principal) -> list[SurveyInfo]:
 
 
 def _survey(workbench: Workbench, principal: Principal, name: str) -> SurveyInfo:
+    fieldwork.status(workbench.engine, name)
     (found,) = (one for one in _surveys(workbench, principal) if one.name == name)
     return found
 

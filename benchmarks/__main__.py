@@ -75,9 +75,12 @@ RAKE: dict[str, Tool] = {
 }
 PARQUET: dict[str, Tool] = {FLOOR: tasks.parquet_floor, OURS: tasks.parquet_ours}
 FEW = {FLOOR: tasks.share_floor, OURS: tasks.share_ours, "svy": tasks.share_svy}
+CHECKED = {FLOOR: tasks.share_floor, OURS: tasks.share_checked}
 TASKS = {
     "share": Task("proportion by country", 10**6, SHARE, "3 x, 100 MB", "share"),
     "share-10M": Task("proportion by country", 10**7, FEW, "2 x, 300 MB"),
+    "design": Task("the same, design checked anew", 10**6, CHECKED, "-"),
+    "design-10M": Task("the same, design checked anew", 10**7, CHECKED, "-"),
     "logit": Task("logistic, 13 coefficients", 10**6, LOGIT, "1.5 x, 300 MB", "logit"),
     "rake": Task("raking to 5 margins", 10**6, RAKE, "2 x, 50 MB", "rake"),
     "parquet": Task(

@@ -1,6 +1,6 @@
 """Expressions in words, for whoever reads a questionnaire on paper."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from .codebook import DRAWN
 from .experiments import draws_of
@@ -174,9 +174,9 @@ class _Wording:
 _LITERALS = ("(string)", "(integer)", "(decimal)")
 
 
-def _listed(words: Iterable[str]) -> str:
+def _listed(words: Sequence[str]) -> str:
     """Words with commas, and "and" before the last."""
-    *first, last = words
+    *first, last = words or [""]
     return f"{', '.join(first)} and {last}" if first else last
 
 

@@ -97,6 +97,56 @@ def recode_population(population: pd.DataFrame, recodings: Recodings) -> pd.Data
     return added.agg(sums).reset_index()[list(population)]
 
 
+def drop_hidden_cells(
+    population: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out cells of the margins whose respondents suppression has hidden.
+
+    Weights cannot be fitted to a cell in which the data show nobody.
+
+    Parameters
+    ----------
+    population : DataFrame
+    before, after : DataFrame
+        Responses before and after cells were suppressed.
+
+    Returns
+    -------
+    population : DataFrame
+    dropped : list of str
+        The cells that were left out, such as ``CN, a60_plus, woman``.
+
+    Examples
+    --------
+    >>> population = pd.DataFrame(
+    ...     {"country": "CN", "sex": ["f", "m"], "population": [5, 4]}
+    ... )
+    >>> before = pd.DataFrame({"country": "CN", "sex": ["f", "f", "m"]})
+    >>> after = before.assign(sex=["f", "f", None])
+    >>> drop_hidden_cells(population, before, after)[1]
+    ['CN, m']
+    """
+    about = ("population", "source", "year", "status")
+    names = [name for name in population if name not in about and name in after]
+    hidden = pd.Series(False, index=population.index)
+    for filled, cells in population[names].groupby(
+        population[names].notna().apply(tuple, axis=1), sort=False
+    ):
+        margin = [
+            name for name, is_filled in zip(names, filled, strict=True) if is_filled
+        ]
+        rows = pd.Index(cells[margin].itertuples(index=False, name=None))
+        seen, shown = (
+            rows.isin(list(frame[margin].itertuples(index=False, name=None)))
+            for frame in (before, after)
+        )
+        hidden[cells.index] = seen & ~shown
+    dropped = [
+        ", ".join(cell.dropna()) for _, cell in population.loc[hidden, names].iterrows()
+    ]
+    return population[~hidden].reset_index(drop=True), dropped
+
+
 def _new_names(recoding: Recoding) -> dict[str, str]:
     return {old: new for new, merged in recoding.items() for old in merged}
 

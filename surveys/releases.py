@@ -276,15 +276,12 @@ def read_release(folder: Path) -> Release:
             f"{folder}: {', '.join(changed)} differs from what was released;"
             " get the release anew"
         )
-    names = pq.read_schema(folder / RESPONSES).names
-    _check_columns(names, variables)
-    table = pq.read_table(folder / RESPONSES, read_dictionary=names)
+    _check_columns(pq.read_schema(folder / RESPONSES).names, variables)
+    table = _read_parquet(folder / RESPONSES)
     # Only what is empty is missing: NA is Namibia.
     population = pd.read_csv(folder / POPULATION, keep_default_na=False, na_values=[""])
     questionnaire = (folder / QUESTIONNAIRE).read_text("utf-8")
-    return Release(
-        package, table.unify_dictionaries(), population, variables, questionnaire
-    )
+    return Release(package, table, population, variables, questionnaire)
 
 
 def _check_columns(columns: Sequence[str], variables: Sequence[Variable]) -> None:
@@ -331,6 +328,22 @@ def _write_parquet(
         for variable in variables
     ]
     pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path)
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    """Read column by column: a code is held once, and mostly one byte points to it."""
+    names = pq.read_schema(path).names
+    with pq.ParquetFile(path, read_dictionary=names) as file:
+        return pa.table({name: _narrow(file.read([name]).column(0)) for name in names})
+
+
+def _narrow(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    cells = column.unify_dictionaries().combine_chunks()
+    widths = (pa.int8(), pa.int16(), pa.int32())
+    width = next(
+        each for each in widths if len(cells.dictionary) < 2 ** (each.bit_width - 1)
+    )
+    return pa.DictionaryArray.from_arrays(cells.indices.cast(width), cells.dictionary)
 
 
 def _wording(variable: Variable) -> dict[str, str]:

@@ -10,7 +10,7 @@ from ..releases import Release
 from .coding import Column, columns_of, text_of
 from .notes import Notes
 
-BATCH = 50_000
+BATCH = 20_000
 """Responses that are written at once, one row group."""
 
 
@@ -42,19 +42,18 @@ def write_parquet(release: Release, path: Path, language: str, notes: Notes) -> 
             "parallax": json.dumps(release.package["parallax"], ensure_ascii=False),
         },
     )
-    encoded = [
-        release.cells(column.name)
-        if column.is_text
-        else column.encode(release.cells(column.name))
-        for column in columns
-    ]
+    cells = [release.cells(column.name) for column in columns]
     with pq.ParquetWriter(path, schema) as file:
         for start in range(0, max(release.table.num_rows, 1), BATCH):
             arrays = [
-                pa.array(cells[start : start + BATCH]).cast(field.type)
-                for cells, field in zip(encoded, schema, strict=True)
+                _array(column, each.slice(start, BATCH)).cast(field.type)
+                for column, each, field in zip(columns, cells, schema, strict=True)
             ]
             file.write_table(pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _array(column: Column, cells: pa.DictionaryArray) -> pa.Array:
+    return cells if column.is_text else pa.array(column.encode(cells))
 
 
 def _type(column: Column) -> pa.DataType:

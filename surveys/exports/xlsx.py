@@ -146,7 +146,8 @@ def _cell(code: str, *, is_number: bool) -> str:
     text = CONTROL_CHARACTER.sub(
         lambda found: f"_x{ord(found[0]):04X}_", code[:CELL_CHARACTERS]
     )
-    return f'" t="inlineStr"><is><t xml:space="preserve">{escape(text, RETURN)}</t></is></c>'
+    inline = f'<is><t xml:space="preserve">{escape(text, RETURN)}</t></is>'
+    return f'" t="inlineStr">{inline}</c>'
 
 
 def _count_long(release: Release, column: Column) -> int:

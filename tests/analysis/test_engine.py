@@ -145,7 +145,8 @@ def test_postgresql_gives_the_same(people, postgresql):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Spark's own, of the libraries it runs on
 def test_spark_gives_the_same(people, tmp_path):
-    pyspark = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
+    from pyspark import sql as pyspark  # an extra; make test-slow installs it
+
     people.to_parquet(tmp_path / "people.parquet", index=False)
     session = (
         pyspark.SparkSession.builder.master("local[2]")

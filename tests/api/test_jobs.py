@@ -103,7 +103,8 @@ def test_too_many_are_refused(settings, nobody_works):
     assert jobs.start(settings, made, anew=True).state == "waiting"
 
 
-def test_a_job_is_deleted_after_a_day(settings, nobody_works):
+@pytest.mark.usefixtures("nobody_works")
+def test_a_job_is_deleted_after_a_day(settings):
     jobs.start(settings, TASK)
     done, waiting = (
         jobs.start(settings, TASK.model_copy(update={"format": format_}))

@@ -144,6 +144,19 @@ def test_too_many_attempts_are_told_to_wait(browse) -> None:
         assert "nobody is locked out" in page.text
 
 
+def test_names_are_understood_however_they_are_typed(browse, otpauth) -> None:
+    assert otpauth
+    assert browse(" Anna ").sign_in().status_code == 303
+
+
+def test_a_browser_is_known_by_whom_signed_in_with_it(browse, anna) -> None:
+    assert anna.sign_in().status_code == 303
+    stranger = browse("anna")
+    while stranger.sign_in("wrong").status_code != 429:
+        pass
+    assert anna.sign_in().status_code == 303
+
+
 @pytest.mark.parametrize("environment", ["development", "production"])
 def test_the_cookie_is_for_this_host_and_for_no_script(tmp_path, environment) -> None:
     settings = Settings(
@@ -158,8 +171,8 @@ def test_the_cookie_is_for_this_host_and_for_no_script(tmp_path, environment) ->
     form = {"name": "anna", "password": PASSWORD}
     with running(create_app(settings)) as url:
         done = httpx.post(f"{url}/login", data=form, headers=HERE)
-        cookie = done.headers["set-cookie"]
-        name, _, rest = cookie.partition("=")
+        session, known = done.headers.get_list("set-cookie")
+        name, _, rest = session.partition("=")
         token, *attributes = rest.split("; ")
         left = httpx.get(f"{url}/account", headers={"cookie": f"{name}={token}"})
     assert left.status_code == 200
@@ -169,6 +182,10 @@ def test_the_cookie_is_for_this_host_and_for_no_script(tmp_path, environment) ->
         expected |= {"secure"}
         assert name == "__Host-researcher"
     assert {attribute.lower() for attribute in attributes} == expected
+    name, _, rest = known.partition("=")
+    assert name.endswith("researcher-known")
+    kept = {attribute.lower() for attribute in rest.split("; ")[1:]}
+    assert kept == expected | {"max-age=7776000"}
 
 
 def test_a_token_that_somebody_planted_is_never_used(anna) -> None:

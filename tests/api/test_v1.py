@@ -9,9 +9,8 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
 
-from api import v1
+from api import accounts, jobs, v1
 from api.comparing import compare_data
-from api.jobs import FORMATS
 from api.shelf import find
 from surveys import read_release
 
@@ -83,6 +82,8 @@ def test_a_comparison_is_the_one_of_the_analysis(door, release):
     ("role", "method", "path", "body", "status"),
     [
         ("viewer", "GET", "/surveys/none", None, 404),
+        ("viewer", "GET", "/surveys/none/fieldwork", None, 404),
+        ("viewer", "GET", "/surveys/none/releases", None, 404),
         ("viewer", "GET", "/nothing", None, 404),
         ("viewer", "DELETE", "/surveys", None, 405),
         ("viewer", "GET", "/surveys/social_credit/releases/9-open", None, 404),
@@ -126,7 +127,6 @@ def test_an_unknown_format_is_refused(door, release):
     for order in ({"format": "exe"}, {"format": "csv", "language": "xx"}):
         answer = client.post(f"{BASE}/releases/{release}/exports", json=order)
         assert answer.status_code == 409
-    assert "exe" not in FORMATS
 
 
 def test_the_description_is_openapi_3_1(door):
@@ -140,6 +140,14 @@ def test_the_description_is_openapi_3_1(door):
             assert operation["responses"]["404"]["content"].keys() == {PROBLEM}
 
 
+@pytest.fixture(scope="module")
+def no_processes():
+    """Jobs are taken and never done."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "_run", lambda *_: None)
+        yield
+
+
 api = schemathesis.openapi.from_dict(v1.description())
 
 
@@ -150,8 +158,12 @@ api = schemathesis.openapi.from_dict(v1.description())
     suppress_health_check=list(HealthCheck),
     database=None,
 )
-def test_schemathesis_finds_nothing(door, case):
-    client = door.program("viewer")
+def test_schemathesis_finds_nothing(door, no_processes, case):
+    key = accounts.add_key(door.engine, "manager", {"invited": "manager"}, 1)
+    if case.meta.generation.mode.is_positive and case.path_parameters:
+        case.path_parameters["survey"] = "invited"
     case.call_and_validate(
-        base_url=door.url, headers=dict(client.headers), checks=CHECKS.get_all()
+        base_url=door.url,
+        headers={"Authorization": f"Bearer {key}"},
+        checks=CHECKS.get_all(),
     )

@@ -2,6 +2,7 @@ import json
 import os
 import random
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -37,12 +38,17 @@ def variable(name, kind, values=(), label=None):
     return Variable(name, kind, labels, {"en": f"What is {name}?"}, values)
 
 
+RATED, ODD = ("10", "0", "7"), ("1", "01", "x")
 VARIABLES = (
     variable("response_id", "text"),
     variable("week", "text"),
     variable("if", "nominal", (*SCALE, *MISSING), LONG),
     variable("opinion", "ordinal", (*SCALE, *MISSING)),
     variable("ticked", "integer", (*(Value(x, {"en": x}) for x in "01"), *MISSING)),
+    variable(
+        "rated", "nominal", (*(Value(x, {"en": f"R{x}"}) for x in RATED), *MISSING)
+    ),
+    variable("odd", "nominal", (*(Value(x, {"en": f"O{x}"}) for x in ODD), *MISSING)),
     variable("change", "integer", MISSING),
     variable("amount", "decimal", MISSING),
     variable("words", "text", MISSING, FORMULA),
@@ -53,6 +59,8 @@ ANSWERS = {
     "if": ["good", "bad", *MISSING_CODES],
     "opinion": ["good", "bad", *MISSING_CODES],
     "ticked": ["0", "1", *MISSING_CODES],
+    "rated": [*RATED, *MISSING_CODES],
+    "odd": [*ODD, *MISSING_CODES],
     "change": ["-4", "0", "12", *MISSING_CODES],
     "amount": ["0.1", "2.25", "1e6", *MISSING_CODES],
     "words": [
@@ -148,6 +156,34 @@ def test_spss_reads_back_every_answer_and_every_missing_code(release, exported, 
     assert about.variable_measure["opinion"] == "ordinal"
     assert about.variable_measure["amount"] == "scale"
     assert about.variable_display_width["words"] == 20
+
+
+@pytest.mark.parametrize("ending", ["sav", "dta"])
+def test_whole_numbers_of_authors_are_kept_as_codes(release, exported, ending):
+    reader = getattr(pyreadstat, f"read_{ending}")
+    frame, about = reader(exported / f"social_credit.{ending}")
+    answers = release.responses["rated"]
+    kept = [float(code) if code in RATED else None for code in answers]
+    assert (
+        frame["rated"]
+        .astype(object)
+        .where(frame["rated"].notna(), None)
+        .eq(pd.Series(kept))
+        .sum()
+        == answers.isin(RATED).sum()
+    )
+    labels = about.variable_value_labels
+    assert {code: text for code, text in labels["rated"].items() if text[0] == "R"} == {
+        10: "R10",
+        0: "R0",
+        7: "R7",
+    }
+    # 1 and 01 are one number, so these are counted.
+    assert {code: text for code, text in labels["odd"].items() if text[0] == "O"} == {
+        1: "O1",
+        2: "O01",
+        3: "Ox",
+    }
 
 
 def test_spss_leaves_missing_codes_out_of_statistics(release, exported):
@@ -287,6 +323,15 @@ def test_what_a_format_cannot_hold_is_cut_between_characters_and_noted(exported)
     assert about.variable_value_labels["opinion"][2.0] == LONG[:40]
 
 
+@pytest.mark.parametrize("name", ["parquet", "csv", "xlsx"])
+def test_batches_make_no_difference(release, exported, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(f"surveys.exports.{name}.BATCH", 7)
+    list(export(release, tmp_path, [name], "zh-Hans"))
+    path = Path(f"social_credit.{name}")
+    read = {"parquet": pd.read_parquet, "csv": pd.read_csv, "xlsx": pd.read_excel}[name]
+    pd.testing.assert_frame_equal(read(tmp_path / path), read(exported / path))
+
+
 @pytest.mark.parametrize(
     ("formats", "language", "message"),
     [
@@ -366,5 +411,19 @@ def test_what_is_exported_reads_back_as_the_same_categories(release, tmp_path, e
     texts = expected["opinion"].astype("str").map({"good": "Good", "bad": "-Bad"})
     assert frame["opinion"].astype("str").equals(texts.astype("str"))
     assert list(frame["ticked"].cat.categories) == ["0", "1"]
+    assert list(frame["rated"].cat.categories) == ["R0", "R7", "R10"]
     for name in ("change", "amount", "a" * 32):
         assert frame[name].astype(float).equals(expected[name].astype(float))
+
+
+def test_a_release_of_nobody_is_exported_too(release, tmp_path):
+    empty = replace(release, table=release.table.slice(0, 0))
+    written = list(export(empty, tmp_path, FORMATS))
+    frame, about = pyreadstat.read_sav(tmp_path / "social_credit.sav")
+    assert len(frame) == 0
+    assert about.variable_value_labels["opinion"][1.0] == "Good"
+    assert pd.read_parquet(tmp_path / "social_credit.parquet").shape == (
+        0,
+        len(VARIABLES),
+    )
+    assert len(written) > len(FORMATS)

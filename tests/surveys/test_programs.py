@@ -18,7 +18,6 @@ from surveys.exports import export
 from surveys.exports.coding import columns_of
 from surveys.releases import read_release
 
-
 SHIPPED = files("surveys") / "definitions" / "social_credit"
 EVERY_TYPE = Path(__file__).parents[1] / "api" / "definitions" / "every_type"
 
