@@ -88,8 +88,10 @@ def _lettered_labels(column: Column) -> Any:
     }
 
 
-def _lettered(column: Column, cells: pa.DictionaryArray) -> npt.NDArray[np.object_]:
+def _lettered(column: Column, cells: pa.DictionaryArray) -> npt.NDArray[Any]:
     """Numbers, and letters where there is no answer; each object is held once."""
+    if not len(cells):
+        return np.empty(0)
     codes = cells.dictionary.to_pylist()
     known = np.empty(len(codes), dtype=object)
     known[:] = [
@@ -98,7 +100,7 @@ def _lettered(column: Column, cells: pa.DictionaryArray) -> npt.NDArray[np.objec
         else float(column.numbers.get(code, code))
         for code in codes
     ]
-    lettered: npt.NDArray[np.object_] = known[cells.indices.to_numpy()]
+    lettered: npt.NDArray[Any] = known[cells.indices.to_numpy()]
     return lettered
 
 

@@ -1,9 +1,11 @@
-"""Databases for each test on SQLite and PostgreSQL, and researchers of a service."""
+"""Databases on SQLite and PostgreSQL, researchers of a service, and a browser."""
 
 import json
+import os
 import random
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,7 @@ from pathlib import Path
 import httpx
 import pyotp
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import Engine, insert, text
@@ -24,6 +27,13 @@ from api.recording import Recorder, Submission
 from api.settings import Settings
 from surveys import draw_assignment, load_files
 
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECRET = "only-for-tests-0123456789-abcdefghijk"
 
 
@@ -231,3 +241,15 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     least = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)])
     monkeypatch.setattr(security, "_passwords", least)
     monkeypatch.setattr(security, "_nobodys_hash", lambda: least.hash("nobody's"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        reason = "no Chromium: install Debian's package chromium"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()

@@ -141,11 +141,11 @@ def test_the_description_is_openapi_3_1(door):
 
 
 @pytest.fixture(scope="module")
-def no_processes():
-    """Jobs are taken and never done."""
+def key(door):
+    """The key of a manager of one survey, where jobs are taken and never done."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs, "_run", lambda *_: None)
-        yield
+        yield accounts.add_key(door.engine, "manager", {"invited": "manager"}, 1)
 
 
 api = schemathesis.openapi.from_dict(v1.description())
@@ -158,8 +158,7 @@ api = schemathesis.openapi.from_dict(v1.description())
     suppress_health_check=list(HealthCheck),
     database=None,
 )
-def test_schemathesis_finds_nothing(door, no_processes, case):
-    key = accounts.add_key(door.engine, "manager", {"invited": "manager"}, 1)
+def test_schemathesis_finds_nothing(door, key, case):
     if case.meta.generation.mode.is_positive and case.path_parameters:
         case.path_parameters["survey"] = "invited"
     case.call_and_validate(
