@@ -128,7 +128,13 @@ def make_release(
     job = jobs.start(
         workbench.settings, ReleaseTask(survey=survey, profile=profile), anew=True
     )
-    audit(workbench.engine, principal.name, "released", survey, {"profile": profile})
+    audit(
+        workbench.engine,
+        principal.name,
+        "release_started",
+        survey,
+        {"profile": profile},
+    )
     return job
 
 
@@ -151,7 +157,7 @@ def export_release(
         raise ChoiceRefused("the release is not made in this format or language")
     task = ExportTask(survey=survey, release=release, format=format_, language=language)
     details = {"release": release, "format": format_, "language": language}
-    audit(workbench.engine, principal.name, "exported", survey, details)
+    audit(workbench.engine, principal.name, "export_started", survey, details)
     return jobs.start(workbench.settings, task)
 
 

@@ -29,7 +29,7 @@ from .serving import running
 from .serving import serve as run_server
 from .settings import Settings
 from .survey_commands import survey_app
-from .terminal import NO, Json, Name, database, errors_in_words, say
+from .terminal import NO, Json, Name, database, errors_in_words, say, warn
 
 app = typer.Typer(
     help="Consented, anonymous attitude surveys in many countries, compared honestly.",
@@ -144,7 +144,7 @@ def release(
         "recoded": facts["recoded"],
         "withheld cells": [f"{name} {n}" for name, n in hidden.items()],
         "left out": facts["left_out"],
-        "margins left out": [f"({cell})" for cell in facts["margins_left_out"]],
+        "margins left out": [" x ".join(each) for each in facts["margins_left_out"]],
     }.items():
         if names:
             say(f"{what}: {', '.join(names)}")
@@ -186,7 +186,7 @@ def export(
 ) -> None:
     """Write a release in the formats of other software."""
     with errors_in_words():
-        _warn_if_superseded(release)
+        _warn_about(release)
         formats = [name.strip() for name in to.split(",") if name.strip()]
         paths = export_release(read_release(release), output, formats, language)
         written = list(dict.fromkeys(counted(paths, None, "Exporting")))
@@ -224,6 +224,12 @@ def compare(
     margins: Annotated[
         Path | None, typer.Option(help="Population margins to rake to, a CSV file.")
     ] = None,
+    weighted: Annotated[
+        bool,
+        typer.Option(
+            "--weighted/--unweighted", help="Fit a release's weights to its margins."
+        ),
+    ] = True,
     adjust: Annotated[
         Literal["holm", "bh", "none"], typer.Option(help="For several comparisons.")
     ] = "holm",
@@ -237,7 +243,7 @@ def compare(
 ) -> None:
     """Compare a mean or a share between countries or other groups."""
     with errors_in_words():
-        _warn_if_superseded(data)
+        _warn_about(data)
         result = comparing.compare_data(
             data,
             outcome=outcome,
@@ -248,6 +254,7 @@ def compare(
             strata=strata or [],
             clusters=clusters,
             margins=margins,
+            weighted=weighted,
             adjust=adjust,
             level=level,
         )
@@ -269,7 +276,7 @@ def report(
 ) -> None:
     """Write the report of a release: one HTML file that asks nothing of the web."""
     with errors_in_words():
-        _warn_if_superseded(release)
+        _warn_about(release)
         output.write_text(comparing.report_of(release), encoding="utf-8")
         say(f"the report is in {output}")
 
@@ -307,13 +314,19 @@ def examine(as_json: Json = False) -> None:
         raise typer.Exit(NO)
 
 
-def _warn_if_superseded(folder: Path) -> None:
-    """Say that a release is not to be used any more; other data never are one."""
-    if (folder / PACKAGE).is_file() and is_superseded(folder):
-        typer.echo(
-            f"warning: {folder} is superseded by a newer release, perhaps because a"
-            " respondent withdrew; use that one (parallax releases SURVEY)",
-            err=True,
+def _warn_about(folder: Path) -> None:
+    """Say what whoever uses a release has to know; other data have no warnings."""
+    if not (folder / PACKAGE).is_file():
+        return
+    if is_superseded(folder):
+        warn(
+            f"{folder} is superseded by a newer release, perhaps because a respondent"
+            " withdrew; use that one (parallax releases SURVEY)"
+        )
+    for margin in read_release(folder).package["parallax"].get("margins_left_out", ()):
+        warn(
+            f"{folder} is not weighted to {' x '.join(margin)}: too many of its cells"
+            " are withheld"
         )
 
 

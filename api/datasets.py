@@ -14,7 +14,7 @@ from surveys.codebook import Variable, columns_of
 from surveys.questionnaire import Questionnaire
 from surveys.recoding import (
     Recodings,
-    drop_hidden_cells,
+    drop_hidden_margins,
     recode_population,
     recode_responses,
     recode_variables,
@@ -106,7 +106,7 @@ def release(
     sensitive = _columns(survey, survey.study.sensitive, left_out)
     answered = _answered(frame, variables, sensitive)
     suppressed = dict.fromkeys(quasi_identifiers, 0)
-    hidden_cells: list[str] = []
+    hidden_margins: list[tuple[str, ...]] = []
     if wanted.is_public:
         _check_roles(profile, quasi_identifiers, sensitive)
         answered, counts = suppress(
@@ -114,7 +114,7 @@ def release(
         )
         shown = frame.copy(deep=False)
         shown[quasi_identifiers] = answered[quasi_identifiers]
-        population, hidden_cells = drop_hidden_cells(population, frame, shown)
+        population, hidden_margins = drop_hidden_margins(population, frame, shown)
         frame = shown
         suppressed = {str(variable): int(count) for variable, count in counts.items()}
     diversities = {
@@ -144,7 +144,12 @@ def release(
             "recoded": recodings,
             "suppressed_cells": suppressed,
             "left_out": list(left_out),
-            "margins_left_out": hidden_cells,
+            "margins": [
+                margin
+                for margin in survey.study.margins
+                if {*margin} - {"country"} not in map(set, hidden_margins)
+            ],
+            "margins_left_out": hidden_margins,
             "synthetic": fielded.synthetic,
             "countries": list(fielded.countries) or list(survey.study.countries),
         },

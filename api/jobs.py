@@ -14,6 +14,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +28,7 @@ from .choices import Choices
 from .errors import JobsFull, UnknownJob
 from .settings import Settings
 
-FOLDER = "jobs"
+FOLDER, TURN = "jobs", "turn"
 TASK, LOCK, STEP, OUTCOME = "task.json", "lock", "step.txt", "outcome.json"
 PAGE = "comparison.html"
 CHARTS = {"wide": 560, "narrow": 190}
@@ -131,27 +133,31 @@ def start(settings: Settings, task: Task, *, anew: bool = False) -> Job:
     """
     jobs = settings.data_dir / FOLDER
     jobs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _purge(jobs)
     content = task.model_dump_json()
     name = secrets.token_hex(16) if anew else sha256(content.encode()).hexdigest()[:32]
-    known = _read(jobs / name)
-    if known is not None and (known.state != "failed" or known.outcome.problem):
-        return known
-    if sum(not job.is_settled for job in _all(jobs)) >= MOST_WAITING:
-        raise JobsFull(f"{MOST_WAITING} jobs wait already; try again later")
-    shutil.rmtree(jobs / name, ignore_errors=True)
-    unnamed = jobs / f".{secrets.token_hex(16)}"
-    unnamed.mkdir(mode=0o700)
-    (unnamed / TASK).write_text(content, "utf-8")
-    with (unnamed / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
+    with locked(jobs / "starting"):
+        _purge(jobs)
+        known = _read(jobs / name)
+        if known is not None and (known.state != "failed" or known.outcome.problem):
+            return known
+        if sum(not job.is_settled for job in _all(jobs)) >= MOST_WAITING:
+            raise JobsFull(f"{MOST_WAITING} jobs wait already; try again later")
+        shutil.rmtree(jobs / name, ignore_errors=True)
+        unnamed = jobs / f".{secrets.token_hex(16)}"
+        unnamed.mkdir(mode=0o700)
+        (unnamed / TASK).write_text(content, "utf-8")
+        with locked(unnamed / LOCK) as lock:
             unnamed.rename(jobs / name)
-        except OSError:  # somebody was faster
-            shutil.rmtree(unnamed)
-        else:
-            _run(settings, jobs / name, lock.fileno())
-    return find(settings, task.survey, name)
+            _run(settings, jobs / name, lock)
+        return find(settings, task.survey, name)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """Hold a lock that all processes respect; yields its file descriptor."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
 
 
 def find(settings: Settings, survey: str, name: str) -> Job:
@@ -216,7 +222,7 @@ def _read(folder: Path) -> Job | None:
     try:
         task = read_task(folder)
         is_alive = _is_locked(folder / LOCK)  # before the outcome: that comes first
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     state: State = "failed"
     outcome = Outcome()

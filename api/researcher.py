@@ -13,7 +13,7 @@ from . import acts, fieldwork, jobs
 from .choices import Choices, offered
 from .errors import ApiError, ChoiceRefused, FieldworkError, UnknownJob
 from .following import follow
-from .jobs import FORMATS, ComparisonTask, Job, Profile
+from .jobs import CHARTS, FORMATS, ComparisonTask, Job, Profile
 from .register import is_superseded
 from .researcher_dependencies import (
     Analyst,
@@ -285,7 +285,6 @@ def _comparison(
     if choices:
         (release,) = (one for one in released if one.name == choices.release)
         answers = release.labels(choices.outcome)
-        has_charts = job is not None and job.state == "done" and bool(answers)
         countries = {code: country_name(code) for code in release.manifest["countries"]}
         values |= {
             "choices": choices,
@@ -296,10 +295,7 @@ def _comparison(
             "is_share": bool(answers),
             "has_answers": bool(answers) and not choices.answer,
             "again": f"/surveys/{name}/compare?{choices.query}",
-            "charts": {
-                chart: (job.folder / f"{chart}.svg").read_text("utf-8")
-                for chart in (jobs.CHARTS if has_charts and job else ())
-            },
+            "charts": _charts(job) if job and job.state == "done" and answers else {},
         }
     return _show(
         "compare",
@@ -311,6 +307,10 @@ def _comparison(
         job=job,
         **values,
     )
+
+
+def _charts(job: Job) -> dict[str, str]:
+    return {name: (job.folder / f"{name}.svg").read_text("utf-8") for name in CHARTS}
 
 
 def _first_choices(released: list[Shelved]) -> Choices | None:

@@ -22,7 +22,7 @@ from .researcher_dependencies import (
 from .researcher_pages import render
 
 HOME = "/surveys"
-INSIDE = re.compile(r"/(surveys|account)(/[\w./-]*)?(\?[\w.=&%+,-]*)?")
+INSIDE = re.compile(r"(?!.*\.\.)/(surveys|account)(/[\w./-]*)?(\?[\w.~=&%+,*-]*)?")
 """Addresses that signing in may lead to: pages of ours, never another site."""
 
 KNOWN_SECONDS = 90 * 24 * 3600
@@ -172,8 +172,8 @@ def _second_factor(
 
 def _patience(error: TooManyAttempts) -> str:
     return (
-        "Too many attempts were not right. Please try again in"
-        f" {error.seconds} seconds; nobody is locked out."
+        f"Too many attempts at once. Please try again in {error.seconds} seconds;"
+        " nobody is locked out."
     )
 
 

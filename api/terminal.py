@@ -27,6 +27,11 @@ def say(text: str = "") -> None:
     typer.echo(text)
 
 
+def warn(text: str) -> None:
+    """Print beside the output, for the person who reads what a program gets."""
+    typer.echo(f"warning: {text}", err=True)
+
+
 @contextmanager
 def errors_in_words() -> Iterator[None]:
     """Turn what went wrong into a sentence and an exit status."""

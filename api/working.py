@@ -1,7 +1,7 @@
 """The process of one job: `python -m api.working FOLDER`."""
 
-import fcntl
 import os
+import resource
 import shutil
 import sys
 import zipfile
@@ -29,6 +29,11 @@ FEWEST = 10
 """Nothing is said about a country where fewer answered."""
 
 NICENESS = 10
+"""Respondents come first."""
+
+MOST_SECONDS = 3600
+"""Of processor time: a job that needs more is stopped, so that others have a turn."""
+
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The time of every file in an archive: when it was written is nobody's business."""
 
@@ -36,8 +41,8 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 def work(folder: Path) -> None:
     """Do a job when its turn comes, and leave behind what came out."""
     os.nice(NICENESS)
-    with (folder.parent / "turn").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+    with jobs.locked(folder.parent / jobs.TURN):
         jobs.report(folder, "starting")
         task = jobs.read_task(folder)
         settings = Settings()

@@ -10,6 +10,7 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import process_time
 
 import numpy as np
 import numpy.typing as npt
@@ -85,10 +86,17 @@ def measure_exports(
     return found
 
 
+def seconds_of(taken: Measured) -> float:
+    """Seconds of the processor, which other work on the machine hardly changes."""
+    return float(taken.values[0])
+
+
 def _tool(name: str, release: Path) -> Callable[[], npt.NDArray[np.float64]]:
     def work() -> npt.NDArray[np.float64]:
-        written = export(read_release(release), release.parent / name, [name])
-        return np.array([path.stat().st_size for path in written], dtype=float)
+        start = process_time()
+        written = [*export(read_release(release), release.parent / name, [name])]
+        n_bytes = sum(path.stat().st_size for path in written)
+        return np.array([process_time() - start, n_bytes])
 
     return work
 
@@ -98,15 +106,20 @@ def main() -> None:
     n_responses, n_variables = [*map(int, sys.argv[1:]), 100_000, 150][:2]
     found = measure_exports(n_responses, n_variables)
     lines = [f"{n_responses:,} responses, {n_variables} variables", ""]
-    lines += ["| format | seconds | MB of memory | MB written |", "|---|---|---|---|"]
+    lines += [
+        "| format | processor, s | clock, s | memory, MB | written, MB |",
+        "|---|---|---|---|---|",
+    ]
     too_much = []
     for name, taken in found.items():
         if taken.absent:
             raise RuntimeError(f"{name}: {taken.absent}")
-        written = taken.values.sum() / 2**20
-        row = f"{taken.best:.1f} | {taken.memory:.0f} | {written:.0f}"
+        row = (
+            f"{seconds_of(taken):.1f} | {taken.best:.1f} | {taken.memory:.0f}"
+            f" | {taken.values[1] / 2**20:.0f}"
+        )
         lines.append(f"| {name} | {row} |")
-        if taken.best > MAX_SECONDS or taken.memory > MAX_MEGABYTES:
+        if seconds_of(taken) > MAX_SECONDS or taken.memory > MAX_MEGABYTES:
             too_much.append(name)
     sys.stdout.write("\n".join(lines) + "\n")
     if too_much:

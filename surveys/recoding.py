@@ -97,12 +97,13 @@ def recode_population(population: pd.DataFrame, recodings: Recodings) -> pd.Data
     return added.agg(sums).reset_index()[list(population)]
 
 
-def drop_hidden_cells(
+def drop_hidden_margins(
     population: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame
-) -> tuple[pd.DataFrame, list[str]]:
-    """Leave out cells of the margins whose respondents suppression has hidden.
+) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
+    """Leave out margins that suppression has emptied in a country.
 
-    Weights cannot be fitted to a cell in which the data show nobody.
+    Weights cannot be fitted to cells in which the data show nobody, and countries
+    compared have the same margins.
 
     Parameters
     ----------
@@ -113,8 +114,8 @@ def drop_hidden_cells(
     Returns
     -------
     population : DataFrame
-    dropped : list of str
-        The cells that were left out, such as ``CN, a60_plus, woman``.
+    dropped : list of tuple of str
+        The variables of each margin that was left out.
 
     Examples
     --------
@@ -123,28 +124,26 @@ def drop_hidden_cells(
     ... )
     >>> before = pd.DataFrame({"country": "CN", "sex": ["f", "f", "m"]})
     >>> after = before.assign(sex=["f", "f", None])
-    >>> drop_hidden_cells(population, before, after)[1]
-    ['CN, m']
+    >>> drop_hidden_margins(population, before, after)[1]
+    [('sex',)]
     """
-    about = ("population", "source", "year", "status")
-    names = [name for name in population if name not in about and name in after]
-    hidden = pd.Series(False, index=population.index)
-    for filled, cells in population[names].groupby(
-        population[names].notna().apply(tuple, axis=1), sort=False
-    ):
-        margin = [
-            name for name, is_filled in zip(names, filled, strict=True) if is_filled
-        ]
-        rows = pd.Index(cells[margin].itertuples(index=False, name=None))
-        seen, shown = (
-            rows.isin(list(frame[margin].itertuples(index=False, name=None)))
-            for frame in (before, after)
+    about = ("country", "population", "source", "year", "status")
+    names = [name for name in population if name not in about]
+    margins = (
+        population[names]
+        .notna()
+        .apply(lambda filled: tuple(filled.index[filled]), axis=1)
+    )
+    dropped = []
+    for margin in dict.fromkeys(margins):
+        columns = ["country", *margin]
+        wanted, seen, shown = (
+            {*frame[columns].itertuples(index=False, name=None)}
+            for frame in (population[margins == margin], before, after)
         )
-        hidden[cells.index] = seen & ~shown
-    dropped = [
-        ", ".join(cell.dropna()) for _, cell in population.loc[hidden, names].iterrows()
-    ]
-    return population[~hidden].reset_index(drop=True), dropped
+        if wanted & seen - shown:
+            dropped.append(margin)
+    return population[~margins.isin(dropped)].reset_index(drop=True), dropped
 
 
 def _new_names(recoding: Recoding) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,20 +94,27 @@ class Release:
         with all their categories in the order of the questionnaire, ordinal ones
         ordered; integers, counts and decimals are floats.
         """
-        columns = {}
-        for variable in self.variables:
-            column = self.responses[variable.name]
-            column = column.mask(column.isin(variable.missing_codes))
-            if variable.kind in TYPES:
-                column = column.astype(float)
-            elif variable.kind != "text":
-                dtype = pd.CategoricalDtype(
-                    [value.name for value in variable.values if not value.missing],
-                    ordered=variable.kind == "ordinal",
-                )
-                column = column.astype(dtype)
-            columns[variable.name] = column
-        return pd.DataFrame(columns)
+        columns = {each.name: self._values(each) for each in self.variables}
+        return pd.DataFrame(columns, copy=False)
+
+    def _values(self, variable: Variable) -> "pd.Series[Any] | pd.Categorical":
+        cells = self.cells(variable.name)
+        codes, which = cells.dictionary.to_pylist(), cells.indices.to_numpy()
+        is_missing = np.isin(codes, variable.missing_codes)
+        if variable.kind == "text":
+            texts: pd.Series[str] = cells.cast(pa.string()).to_pandas()
+            return texts.mask(is_missing[which])
+        if variable.kind in TYPES:
+            numbers = [
+                np.nan if absent else float(code)
+                for code, absent in zip(codes, is_missing, strict=True)
+            ]
+            return pd.Series(np.array(numbers, dtype=float)[which])
+        names = [value.name for value in variable.values if not value.missing]
+        known = {name: at for at, name in enumerate(names)}
+        positions = np.array([known.get(code, -1) for code in codes], dtype=np.int32)
+        dtype = pd.CategoricalDtype(names, ordered=variable.kind == "ordinal")
+        return pd.Categorical.from_codes(positions[which], dtype=dtype)
 
 
 def facts_of(survey: Survey) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from .coding import Column, columns_of
 from .notes import Notes
 from .parquet import write_parquet
 
+BATCH = 10_000
+"""Responses that are written at once."""
+
 HEAD = """\
 # {title}
 # Written by Parallax. Reads {stem}.parquet (with the package arrow or nanoparquet) or,
@@ -90,7 +93,7 @@ def _write_numbers(parquet: Path, path: Path) -> None:
         schema = numbers.schema_arrow.remove_metadata()
         options = csv.WriteOptions(quoting_style="needed")
         with csv.CSVWriter(path, schema, write_options=options) as file:
-            for batch in numbers.iter_batches():
+            for batch in numbers.iter_batches(BATCH):
                 file.write_batch(batch.replace_schema_metadata(None))
 
 

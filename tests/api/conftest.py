@@ -22,7 +22,7 @@ from sqlalchemy import Engine, insert, text
 
 from api import accounts, fieldwork, security
 from api.database import create_engine_for, migrate, writing
-from api.models import PublishedSurvey, Response
+from api.models import PageCount, PublishedSurvey, Response
 from api.recording import Recorder, Submission
 from api.settings import Settings
 from surveys import draw_assignment, load_files
@@ -229,8 +229,14 @@ def door(service) -> Iterator[Door]:
         for country, age, gender, education in cells
         for _ in range(ALIKE)
     ]
+    names = [*(page.name for page in shipped.questionnaire.pages), "review"]
+    pages = [
+        {"survey": shipped.name, "country": "", "page": name, "shown": max(shown, 480)}
+        for name, shown in zip(names, range(800, 0, -25), strict=False)
+    ]
     with writing(service.engine) as connection:
         connection.execute(insert(Response), rows)
+        connection.execute(insert(PageCount), pages)
     with ExitStack() as clients:
         yield Door(service.url, service.engine, service.settings, enrolments, clients)
 

@@ -267,7 +267,7 @@ MISUSED = {
     ),
     "level": (
         ("compare", "data.csv", "--outcome", "age", "--by", "country", "--level", "95"),
-        "is not in the range",
+        "equal to 0.999",
     ),
     "kind": (("compare", "x.doc", "--outcome", "a", "--by", "b"), "cannot read files"),
     "folder": (

@@ -192,18 +192,16 @@ def test_recodings_reach_the_data_the_codebook_and_the_margins(
     assert {"a18_29", "a30_44"}.isdisjoint(
         [*labels, *coarse.responses["age_group"], *coarse.population["age_group"]]
     )
-    assert facts["scientific"]["margins_left_out"]
-    lost = len(facts["scientific"]["margins_left_out"])
-    by_age = full.population["age_group"].notna()
-    assert len(coarse.population) == len(full.population) - by_age.sum() / 2 - lost
-    ages = coarse.population.dropna(subset="age_group").drop(columns="education")
-    ages.to_csv(tmp_path / "ages.csv", index=False)
-    asked = {
-        "margins": tmp_path / "ages.csv",
-        "outcome": "approval",
-        "share_of": ["strongly_approve"],
-        "by": "country",
-    }
+    assert facts["scientific"]["margins_left_out"] == [["education"]]
+    assert facts["scientific"]["margins"] == [["age_group", "gender"]]
+    before, after = (
+        data.population.dropna(subset="age_group").groupby("country")["population"]
+        for data in (full, coarse)
+    )
+    pd.testing.assert_series_equal(before.sum(), after.sum())
+    assert len(after) == len(before)
+    assert coarse.population["education"].isna().all()
+    asked = {"outcome": "approval", "share_of": ["strongly_approve"], "by": "country"}
     result = compare_data(folders["scientific"], **asked)
     assert "age_group x gender" in str(result)
 

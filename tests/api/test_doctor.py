@@ -70,7 +70,7 @@ def test_each_fault_is_named_with_what_to_do(
     with monkeypatch.context() as patch:
         patch.setattr(doctor, "newest_revision", lambda: "9999")
         (what,) = bad()
-        assert what.startswith("tables of revision 0001, not 9999; `parallax survey")
+        assert what.startswith("tables of revision 0003, not 9999; `parallax survey")
     with monkeypatch.context() as patch:
         patch.setenv("PARALLAX_SECRET_KEY", "changethis")
         (what,) = bad()

@@ -43,7 +43,8 @@ RESPONDENTS_OWN = (
 )
 RESEARCHERS_OWN = (
     *("researcher", "v1", "acts", "signing_in", "researcher_dependencies"),
-    *("researcher_pages", "problems", "sessions", "accounts", "security", "audit"),
+    *("researcher_pages", "problems", "sessions", "attempts", "accounts"),
+    *("security", "audit"),
 )
 
 

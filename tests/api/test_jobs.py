@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_a_job_fails_with_words_and_is_not_done_again(settings, processes):
 
 def test_jobs_wait_for_their_turn_and_what_was_killed_starts_again(settings, processes):
     (settings.data_dir / jobs.FOLDER).mkdir()
-    with (settings.data_dir / jobs.FOLDER / "turn").open("w") as turn:
+    with (settings.data_dir / jobs.FOLDER / jobs.TURN).open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         first = jobs.start(settings, TASK)
         other = jobs.start(settings, TASK.model_copy(update={"format": "sav"}))
@@ -91,6 +92,14 @@ def test_the_same_is_started_once_and_a_release_each_time(settings, nobody_works
     names = {jobs.start(settings, made, anew=True).name for _ in range(2)}
     assert len(names) == 2
     assert len(nobody_works) == 3
+
+
+def test_many_who_ask_for_the_same_at_once_get_one_job(settings, nobody_works):
+    with ThreadPoolExecutor(8) as threads:
+        started = list(threads.map(lambda _: jobs.start(settings, TASK), range(24)))
+    assert len({job.name for job in started}) == 1
+    assert {job.state for job in started} == {"waiting"}
+    assert len(nobody_works) == 1
 
 
 def test_too_many_are_refused(settings, nobody_works):
@@ -122,7 +131,7 @@ def test_a_job_is_deleted_after_a_day(settings):
 
 
 @pytest.mark.usefixtures("nobody_works")
-@pytest.mark.parametrize("name", ["", "..", "turn", "a" * 32, "٣"])
+@pytest.mark.parametrize("name", ["", "..", "starting", "a" * 32, "٣"])
 def test_a_job_of_another_survey_or_name_is_unknown(settings, name):
     job = jobs.start(settings, TASK)
     with pytest.raises(UnknownJob):

@@ -95,7 +95,8 @@ def test_a_survey_opens_issues_tickets_and_closes(door):
     assert done[-3:] == ["opened", "tickets_issued", "closed"]
 
 
-def test_a_release_shows_its_manifest_and_downloads(door, released):
+@pytest.mark.usefixtures("released")
+def test_a_release_shows_its_manifest_and_downloads(door):
     analyst = door.sign_in("analyst")
     page = html.fromstring(analyst.get(f"{SURVEY}/releases").text)
     (article,) = page.xpath("//article")

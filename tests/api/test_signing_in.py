@@ -4,6 +4,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from html import unescape
 
 import httpx
 import pyotp
@@ -91,16 +92,23 @@ def anna(browse, otpauth):
     return browse("anna")
 
 
-def test_signing_in_leads_to_where_one_wanted_to_go(anna) -> None:
-    asked = anna.get("/surveys/every_type?show=all")
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "/account",
+        "/surveys/every_type?show=all",
+        "/surveys/every_type/compare?a=x%26y&b=%2B+%E6%84%8F&c=1.5,~*",
+    ],
+)
+def test_signing_in_leads_to_where_one_wanted_to_go(anna, wanted) -> None:
+    asked = anna.get(wanted)
     assert asked.status_code == 303
-    assert asked.headers["location"] == "/login?next=/surveys/every_type%3Fshow%3Dall"
+    assert asked.headers["location"].startswith("/login?next=/")
     form = anna.get(asked.headers["location"])
-    assert 'value="/surveys/every_type?show=all"' in form.text
-    done = anna.sign_in(next="/surveys/every_type?show=all")
-    assert done.status_code == 303
-    assert done.headers["location"] == "/surveys/every_type?show=all"
-    assert anna.get("/surveys").status_code == 200
+    (kept,) = re.findall('name="next" value="([^"]*)"', form.text)
+    done = anna.sign_in(next=unescape(kept))
+    assert (done.status_code, done.headers["location"]) == (303, wanted)
+    assert anna.get("/account").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -115,6 +123,7 @@ def test_signing_in_leads_to_where_one_wanted_to_go(anna) -> None:
         "/surveys//evil.example/x?next=https://evil.example",
         "javascript:alert(1)",
         "/s/every_type",
+        "/surveys/../s/every_type",
         "/logout",
     ],
 )
@@ -358,6 +367,10 @@ def test_a_session_in_the_api_needs_the_token_too(anna) -> None:
     assert anna.client.post(path, json=body, headers=headers).status_code == 409
     headers["Sec-Fetch-Site"] = "cross-site"
     assert anna.client.post(path, json=body, headers=headers).status_code == 403
+    download = f"/api/v1/surveys/every_type/jobs/{'0' * 32}/file"
+    refused = anna.get(download)
+    assert (refused.status_code, "second factor" in refused.text) == (403, True)
+    assert refused.headers["content-type"] == "application/problem+json"
 
 
 def test_attempts_never_take_what_respondents_need(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.exports import MAX_MEGABYTES, MAX_SECONDS, measure_exports
+from benchmarks.exports import MAX_MEGABYTES, MAX_SECONDS, measure_exports, seconds_of
 from surveys.exports import FORMATS
 
 
@@ -12,7 +12,5 @@ def test_exports_stay_within_time_and_memory():
     assert list(found) == list(FORMATS)
     for name, taken in found.items():
         assert not taken.absent, (name, taken.absent)
-        assert taken.values.sum() > 0, name
-        # A fifth of the responses, on a machine that may be five times as busy.
-        assert taken.best < MAX_SECONDS, name
+        assert seconds_of(taken) < MAX_SECONDS / 5, name
         assert taken.memory < MAX_MEGABYTES, name

@@ -16,6 +16,7 @@ from surveys import (
     write_release,
 )
 from surveys.answers import prune
+from surveys.descriptions import CONVENTIONS
 from surveys.releases import FILES, facts_of
 
 PROTECTION = {
@@ -283,3 +284,9 @@ def test_what_is_no_release_is_refused(tmp_path, name):
     (tmp_path / "file").write_text("")
     with pytest.raises(ReleaseError, match=r"datapackage\.json is missing"):
         read_release(tmp_path / name)
+
+
+def test_the_readme_says_what_the_columns_of_each_kind_hold(write):
+    text = (write() / "README.md").read_text()
+    for what, how in CONVENTIONS.items():
+        assert f"- {what}: {how}" in text
