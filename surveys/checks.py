@@ -113,14 +113,13 @@ def _check_recodings(study: Study, questionnaire: Questionnaire) -> Iterator[Fin
         wanted = _BANDED if isinstance(recoding, float) else _MERGED
         if name not in study.quasi_identifiers or name == "country":
             known = set(study.quasi_identifiers) - {"country"}
-            yield (
-                where,
-                f"this is no quasi-identifier to recode; {suggest(name, known)}",
-            )
+            yield where, f"this is no quasi-identifier; {suggest(name, known)}"
         elif kind not in wanted:
             yield where, f"only {' and '.join(wanted)} can be recoded like this"
         elif isinstance(recoding, float):
-            if kind == "integer" and recoding % 1:
+            if recoding <= 0:
+                yield where, "the width of bands is more than 0"
+            elif kind == "integer" and recoding % 1:
                 yield where, "whole numbers need bands of a whole width"
         else:
             choices = questionnaire.choices_of(questions[name])

@@ -48,6 +48,7 @@ _ADVICE = {
     "string_type": "is a text",
     "bool_parsing": "is true or false",
     "int_parsing": "is a whole number",
+    "float_parsing": "is a number",
     "too_short": "has too few entries",
     "string_pattern_mismatch": "is not a name as it should be",
 }

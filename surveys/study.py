@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from .questionnaire import ChoiceName, Frozen, Name
 
@@ -12,7 +12,7 @@ Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Recoding = Mapping[ChoiceName, Annotated[tuple[ChoiceName, ...], Field(min_length=1)]]
 """The choices that become one, by the name they get."""
 
-Width = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Width = Annotated[float, Field(allow_inf_nan=False)]
 """Of the bands in which numbers are published."""
 
 
@@ -89,7 +89,16 @@ class Study(Frozen):
     retention_months: int = Field(gt=0)
     margins: tuple[tuple[Name, ...], ...] = ()
     quasi_identifiers: tuple[Name, ...] = ()
-    recodings: Mapping[Name, Recoding | Width] = {}
+    recodings: Mapping[
+        Name,
+        Annotated[
+            Annotated[Recoding, Tag("merged")]
+            | Annotated[Width, Tag("width of bands")],
+            Discriminator(
+                lambda one: "merged" if isinstance(one, Mapping) else "width of bands"
+            ),
+        ],
+    ] = {}
     sensitive: tuple[Name, ...] = ()
     labels: Mapping[Name, str] = {}
     report: ReportPlan | None = None

@@ -6,7 +6,11 @@ from html.parser import HTMLParser
 _AROUND = {"strong": "**", "b": "**", "em": "*", "i": "*"}
 _BLOCKS = {"p", "div", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6"}
 _SPOKEN = {*_AROUND, *_BLOCKS, "br", "li", "span", "font", "u"}
-_SPECIAL = re.compile(r"([\\`*_\[<])")
+_SPECIAL = re.compile(r"([\\`*_\[<#>~]|&(?=[#A-Za-z0-9]+;))")
+_EMPTY = re.compile(r"(?m)^(- )?[* ]+$")
+"""Emphasis of nothing, which would be a line across the page."""
+
+_UNDERLINE = re.compile(r"(?m)^(?=[-=+ ]+$)([-=+])")
 
 
 def read_markup(text: str) -> tuple[str, list[str]]:
@@ -28,6 +32,7 @@ def read_markup(text: str) -> tuple[str, list[str]]:
     reader.close()
     joined = "".join(reader.parts)
     joined = re.sub(r"[ \t\xa0]*\n[ \t]*", "\n", joined)
+    joined = _UNDERLINE.sub(r"\\\1", _EMPTY.sub("", joined))
     return re.sub(r"\n{3,}", "\n\n", joined).strip(), sorted(reader.left_out)
 
 

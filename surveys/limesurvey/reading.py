@@ -1,6 +1,7 @@
 """A survey structure of LimeSurvey as the files of a survey."""
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -111,7 +112,7 @@ def _read_rows(path: Path) -> list[Row]:
     if unreadable:
         raise AuthoringError(tuple(unreadable))
     try:
-        rows = list(csv.DictReader(text.splitlines(keepends=True), delimiter="\t"))
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter="\t"))
     except csv.Error as error:
         raise refuse(f"is no table of tab-separated values: {error}") from error
     if not rows or not {"class", "type/scale", "name", "text"} <= set(rows[0]):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..errors import ExpressionError
+from ..expressions import compile_expression
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>"[^"]*"|'[^']*')|(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
@@ -84,7 +85,9 @@ def translate_relevance(
     """
     if equation.strip() in ("", "1"):
         return ""
-    return _Translation(equation, boxes).whole()
+    said = _Translation(equation, boxes).whole()
+    compile_expression(said)
+    return said
 
 
 class _Translation:

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pycanon.anonymity import k_anonymity, l_diversity
 
 from analysis import anonymity, diversity, suppress
 from analysis.errors import DisclosureError, UnknownColumn
@@ -22,6 +23,7 @@ FRAME = pd.DataFrame(
         ([], 5, 2),
         (["age"], 2, 2),
         (["region"], 1, 1),
+        (["approval"], 2, 1),
         (["age", "region"], 1, 1),
     ],
 )
@@ -65,19 +67,53 @@ def test_the_least_important_column_is_blanked_first():
     assert protected["x"].tolist() == frame["x"].tolist()
 
 
+def test_who_gave_no_answer_hides_nobody():
+    answers = ["yes", None, None, "no", "yes", None, None]
+    frame = pd.DataFrame({"age": list("aabbbcc"), "approval": answers})
+    assert diversity(frame, ["age"], "approval") == 1
+    assert diversity(frame[frame["age"] != "a"], ["age"], "approval") == 2
+    assert diversity(frame[frame["age"] == "c"], ["age"], "approval") == 0
+
+
+def test_a_group_of_one_opinion_is_given_company():
+    frame = pd.DataFrame({"age": list("aaabbbccc"), "view": list("xxxxyxxyy")})
+    protected, n_suppressed = suppress(frame, ["age"], 2, sensitive=["view"], l=2)
+    assert diversity(protected, ["age"], "view") == 2
+    assert n_suppressed["age"] == 6  # a, and all of b: two of them would be alike
+    alone, _ = suppress(frame, ["age"], 2)
+    pd.testing.assert_frame_equal(alone, frame)
+
+
 PEOPLE = st.lists(
-    st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", None])),
+    st.tuples(
+        *(st.sampled_from("abc"), st.sampled_from(["x", "y", None])),
+        *(st.sampled_from(["yes", "no", None]), st.sampled_from(["yes", "no"])),
+    ),
     min_size=4,
     max_size=40,
 )
 
 
-@given(people=PEOPLE, k=st.integers(2, 4))
-def test_everybody_has_company_and_nothing_is_invented(people, k):
-    frame = pd.DataFrame(people, columns=["age", "region"])
-    protected, n_suppressed = suppress(frame, ["age", "region"], k)
-    assert anonymity(protected, ["age", "region"]) >= k
+@given(people=PEOPLE, k=st.integers(2, 4), l=st.integers(1, 2))
+def test_everybody_has_company_and_nothing_is_invented(people, k, l):  # noqa: E741
+    frame = pd.DataFrame(people, columns=["age", "region", "view", "vote"])
+    names, sensitive = ["age", "region"], ["view", "vote"]
+    protected, n_suppressed = suppress(frame, names, k, sensitive=sensitive, l=l)
+    assert anonymity(protected, names) >= k
+    assert anonymity(protected, names) == k_anonymity(recoded(protected), names)
+    for name in sensitive:
+        reached = diversity(protected, names, name)
+        assert reached >= min(l, frame[name].nunique())
+        answered = recoded(protected.dropna(subset=name))
+        if reached:
+            assert reached == l_diversity(answered, names, [name])
     kept = protected.notna().to_numpy()
     assert np.array_equal(protected.to_numpy()[kept], frame.to_numpy()[kept])
     blanked = frame.notna() & protected.isna()
-    assert n_suppressed.to_dict() == blanked.sum().to_dict()
+    assert n_suppressed.to_dict() == blanked[names].sum().to_dict()
+    assert not blanked[sensitive].any(axis=None)
+
+
+def recoded(frame):
+    """As others count: a missing value is a value, and rows are numbered anew."""
+    return frame.fillna("withheld").reset_index(drop=True)

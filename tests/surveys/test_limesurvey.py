@@ -2,12 +2,15 @@ import csv
 import io
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from surveys import AuthoringError, ExpressionError
 from surveys.expressions import compile_expression
 from surveys.limesurvey import read_limesurvey
 from surveys.limesurvey.markup import read_markup
 from surveys.limesurvey.relevance import translate_relevance
+from surveys.texts import find_markup
 
 COLUMNS = ("class", "type/scale", "name", "relevance", "text", "help", "language")
 EXTRA = ("mandatory", "other", "min_num_value_n", "max_num_value_n", "random_order")
@@ -22,7 +25,7 @@ ENGLISH = [
     ("Q", "L", "country", "1", "<p>Where do you <b>live</b>?</p>", "", "en"),
     ("A", "0", "DE", "", "Germany", "", "en"),
     ("A", "0", "GB", "", "Britain", "", "en"),
-    ("Q", "N", "age", "1", "How old are you?", "In years.", "en"),
+    ("Q", "N", "age", "1", "How old\u2028are you?\n", 'In "years".', "en"),
     ("Q", "M", "uses", "1", "What do you use?", "", "en"),
     ("SQ", "0", "train", "", "Train", "", "en"),
     ("SQ", "0", "bus", "", "Bus", "", "en"),
@@ -125,7 +128,8 @@ def test_what_limesurvey_wrote_becomes_a_survey_in_both_languages(survey):
         "why": "text",
     }
     assert questions["country"].label == "Where do you **live**?"
-    assert questions["age"].hint == "In years."
+    assert questions["age"].label == "How old are you?"
+    assert questions["age"].hint == 'In "years".'
     assert questions["age"].constraint.source == ". >= 18 and . <= 99"
     assert questions["plans"].parameters == "randomize=true"
     assert questions["plans"].variables == ("plans_trees", "plans_trams")
@@ -247,3 +251,55 @@ def test_another_file_is_refused(tmp_path, content, message):
 )
 def test_html_becomes_the_markup_of_texts(html, text, left_out):
     assert read_markup(html) == (text, left_out)
+
+
+PIECES = ["a", "m_x", ".NAOK", "1", "'Y'", "==", "!", "<", "&&", "or", "+", "-", "*"]
+PIECES += ["(", ")", ",", "if(", "is_empty(", " ", '"', "/", "sum("]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_any_equation_is_translated_or_refused(equation):
+    try:
+        translated = translate_relevance(equation, {"m_x": ("m", "x")})
+    except ExpressionError:
+        return
+    assert translated == "" or compile_expression(translated)
+
+
+MARKUP = [
+    "<p>",
+    "</p>",
+    "<b>",
+    "</b>",
+    "<li>",
+    "<ul>",
+    "</ul>",
+    "<br/>",
+    "a",
+    " ",
+    "1.",
+]
+MARKUP += [
+    "*",
+    "_",
+    "`",
+    "[x](y)",
+    "&lt;",
+    "#",
+    ">",
+    "-",
+    "=",
+    "~~~",
+    "!",
+    "\n",
+    "<img>",
+]
+
+
+@given(st.lists(st.sampled_from(MARKUP), max_size=12).map("".join))
+@example("a<br/>===")
+@example("<p>---</p>")
+@example("<p># a</p>")
+def test_any_html_becomes_markup_that_a_survey_may_hold(html):
+    text, _ = read_markup(html)
+    assert list(find_markup(text)) == []

@@ -110,7 +110,8 @@ def test_margins_of_people_that_are_hidden_are_left_out(after, dropped):
         ("{town: 5}", "only integer and decimal can be recoded like this"),
         ("{age: {a: ['1']}}", "only select_one and likert can be recoded like this"),
         ("{age: 2.5}", "whole numbers need bands of a whole width"),
-        ("{age: 0}", "study.yaml: recodings"),
+        ("{age: 0}", "age: the width of bands is more than 0"),
+        ("{age: x}", "'width of bands' is a number"),
     ],
 )
 def test_a_recoding_that_does_not_fit_is_a_mistake(make_survey, recodings, message):
