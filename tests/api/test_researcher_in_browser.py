@@ -32,7 +32,7 @@ def new_page(browser, **options):
 
 def press(page, name):
     with page.expect_navigation():
-        page.get_by_role("button", name=name, exact=True).click()
+        page.get_by_role("button", name=name, exact=True).first.click()
 
 
 def follow(page, name):
