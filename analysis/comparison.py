@@ -16,12 +16,14 @@ from analysis.quadratic_forms import f_tail
 from analysis.results import Comparison, Estimate, check_level
 from analysis.totals import Floats
 
-Adjustment = Literal["holm", "bh", "none"]
+Adjustment = Literal["holm", "bh", "hommel", "by", "none"]
 GroupWeights = Literal["equal"] | Mapping[Any, float] | pd.Series
 
 ADJUSTMENTS: dict[str, str] = {
     "holm": "p-values adjusted (Holm)",
     "bh": "p-values adjusted (Benjamini-Hochberg)",
+    "hommel": "p-values adjusted (Hommel)",
+    "by": "p-values adjusted (Benjamini-Yekutieli)",
     "none": "p-values not adjusted",
 }
 
@@ -40,11 +42,12 @@ def compare(
         Made with ``by=`` one column.
     reference : optional
         Group that every other is compared with; without it, all pairs.
-    adjust : {"holm", "bh", "none"}
+    adjust : {"holm", "bh", "hommel", "by", "none"}
         Adjustment of the p-values over all comparisons of the table (with shares of
         several categories, over all groups and categories): Holm keeps the
         probability of any false finding below 1 - level, Benjamini-Hochberg the
-        expected share of false findings.
+        expected share of false findings. Hommel is less strict than Holm where tests
+        do not exclude each other, Benjamini-Yekutieli holds whatever their dependence.
     level : float
         Level of the intervals, which hold for each difference by itself.
 
@@ -140,7 +143,7 @@ def adjusted(p_values: Floats, adjust: Adjustment) -> Floats:
     Parameters
     ----------
     p_values : floats, shape (n_tests,)
-    adjust : {"holm", "bh", "none"}
+    adjust : {"holm", "bh", "hommel", "by", "none"}
         As for :func:`compare`.
 
     Returns
@@ -149,7 +152,7 @@ def adjusted(p_values: Floats, adjust: Adjustment) -> Floats:
 
     References
     ----------
-    R: ``p.adjust(method = "holm" or "BH")``.
+    R: ``p.adjust(method = "holm", "BH", "hommel" or "BY")``.
 
     Examples
     --------
@@ -165,6 +168,12 @@ def adjusted(p_values: Floats, adjust: Adjustment) -> Floats:
     elif adjust == "bh":
         larger_first = (p[tested] * n / (rank + 1))[::-1]
         p[tested] = np.minimum.accumulate(larger_first)[::-1]
+    elif adjust != "none" and n:
+        from statsmodels.stats.multitest import multipletests  # takes a second
+
+        p[tested] = multipletests(
+            p[tested], method={"by": "fdr_by"}.get(adjust, adjust)
+        )[1]
     adjusted_p: Floats = np.minimum(p, 1)
     return adjusted_p
 

@@ -95,6 +95,16 @@ def offered(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
+def answers_of(field: Mapping[str, Any]) -> dict[str, str]:
+    """List the answers whose shares can be compared, with their labels.
+
+    A number has none, also one that is 1 where a box was ticked: its mean is compared.
+    """
+    if field["parallax"]["kind"] not in {"nominal", "ordinal"}:
+        return {}
+    return {str(each["value"]): str(each["label"]) for each in field["categories"]}
+
+
 def check(choices: Choices, fields: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse choices that a release does not offer.
 
@@ -102,6 +112,8 @@ def check(choices: Choices, fields: Mapping[str, Mapping[str, Any]]) -> None:
     ------
     ChoiceRefused
     """
+    if "country" not in fields:
+        raise ChoiceRefused("the release has no countries to compare")
     if choices.outcome not in offered(fields):
         raise ChoiceRefused(
             "the release has no such question; its datapackage.json names all"
@@ -111,8 +123,7 @@ def check(choices: Choices, fields: Mapping[str, Mapping[str, Any]]) -> None:
         "country": (*choices.country, *filter(None, [choices.reference])),
     }
     for variable, values in wanted.items():
-        known = {each["value"] for each in fields[variable].get("categories") or ()}
-        unknown = len(set(values) - known)
+        unknown = len(set(values) - set(answers_of(fields[variable])))
         if unknown:
             raise ChoiceRefused(
                 f"{unknown} of {len(values)} values are not among those of {variable}"

@@ -53,6 +53,9 @@ analyses is imported here: respondents are served by the same processes."""
 
 Profile = Literal["internal", "scientific", "open"]
 
+WAIT_SECONDS = 5
+"""How long a request waits for a job; a restart of the service waits longer."""
+
 LOOK_SECONDS = 0.1
 """How often a request that waits for a job looks at it."""
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from . import (
+    comparison_page,
     pages,
     problems,
     researcher,
@@ -77,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(signing_in.public)
     app.include_router(signing_in.router)
     app.include_router(researcher.router)
+    app.include_router(comparison_page.router)
     app.include_router(v1.router)
     for path, endpoint in (
         (pages.STYLESHEET_PATH, stylesheet_of(pages.STYLESHEET)),

@@ -1,19 +1,14 @@
-"""The researchers' pages: surveys, fieldwork, releases, comparisons."""
+"""The researchers' pages: surveys, fieldwork, tickets, releases and their files."""
 
-from typing import Any, cast
+from typing import cast
 
-from babel import Locale
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
-from pydantic import ValidationError
-
-from surveys.survey import Survey
 
 from . import acts, fieldwork, jobs
-from .choices import Choices, offered
-from .errors import ApiError, ChoiceRefused, FieldworkError, UnknownJob
+from .errors import ApiError, FieldworkError
 from .following import follow
-from .jobs import CHARTS, FORMATS, ComparisonTask, Job, Profile
+from .jobs import FORMATS, Profile
 from .register import is_superseded
 from .researcher_dependencies import (
     Analyst,
@@ -25,11 +20,7 @@ from .researcher_dependencies import (
     Workbench,
     WorkbenchDep,
 )
-from .researcher_pages import render
-from .shelf import Shelved
-
-WAIT_SECONDS = 5
-"""How long a page waits for a job; a restart of the service waits longer."""
+from .researcher_pages import country_name, render, render_survey
 
 PROFILES = {
     "scientific": "for researchers who signed terms: everybody looks like at least four"
@@ -164,9 +155,9 @@ async def show_job(
 ) -> HTMLResponse:
     """Show how far a job is; the page waits some seconds for it to end."""
     found = await workbench.run(acts.find_job, workbench, principal, survey, job)
-    found = await jobs.settled(workbench.settings, found, WAIT_SECONDS)
+    found = await jobs.settled(workbench.settings, found, jobs.WAIT_SECONDS)
     return await workbench.run(
-        lambda: _show(
+        lambda: render_survey(
             "job",
             principal,
             fieldwork.load_published(workbench.engine, survey),
@@ -186,49 +177,6 @@ async def send_file(
     return FileResponse(path, filename=path.name, media_type="application/zip")
 
 
-@router.get("/{survey}/jobs/{job}/page")
-async def send_page(
-    survey: str, job: str, principal: Viewer, workbench: WorkbenchDep
-) -> FileResponse:
-    """Send a comparison as one self-contained page."""
-    found = await workbench.run(acts.find_job, workbench, principal, survey, job)
-    if not isinstance(found.task, ComparisonTask) or found.state != "done":
-        raise UnknownJob("this job has no page")
-    path = found.folder / found.outcome.file
-    return FileResponse(path, filename=path.name, media_type="text/html")
-
-
-@router.get("/{survey}/compare")
-async def show_comparison(
-    survey: str, request: Request, principal: Viewer, workbench: WorkbenchDep
-) -> HTMLResponse:
-    """Compare countries; all choices are in the address."""
-    released = await workbench.run(acts.visible_releases, workbench, principal, survey)
-    job: Job | None = None
-    problem, status = "", 200
-    choices = _first_choices(released)
-    if request.query_params and choices:
-        try:
-            choices = _read_choices(request, released)
-            job = await workbench.run(
-                acts.compare, workbench, principal, survey, choices
-            )
-            job = await jobs.settled(workbench.settings, job, WAIT_SECONDS)
-        except ChoiceRefused as error:
-            problem, status = str(error), 409
-    return await workbench.run(
-        _comparison,
-        workbench,
-        principal,
-        survey,
-        released,
-        choices,
-        job,
-        problem,
-        status,
-    )
-
-
 def _fieldwork(
     workbench: Workbench,
     principal: Principal,
@@ -236,7 +184,7 @@ def _fieldwork(
     error: ApiError | None = None,
 ) -> HTMLResponse:
     survey = fieldwork.load_published(workbench.engine, name)
-    return _show(
+    return render_survey(
         "fieldwork",
         principal,
         survey,
@@ -254,7 +202,7 @@ def _fieldwork(
 def _releases(workbench: Workbench, principal: Principal, name: str) -> HTMLResponse:
     made = acts.visible_releases(workbench, principal, name)
     is_owner = principal.may("owner", name)
-    return _show(
+    return render_survey(
         "releases",
         principal,
         fieldwork.load_published(workbench.engine, name),
@@ -271,116 +219,9 @@ def _releases(workbench: Workbench, principal: Principal, name: str) -> HTMLResp
     )
 
 
-def _comparison(
-    workbench: Workbench,
-    principal: Principal,
-    name: str,
-    released: list[Shelved],
-    choices: Choices | None,
-    job: Job | None,
-    problem: str,
-    status: int,
-) -> HTMLResponse:
-    values: dict[str, Any] = {"releases": {one.name: one.name for one in released}}
-    if choices:
-        (release,) = (one for one in released if one.name == choices.release)
-        answers = release.labels(choices.outcome)
-        countries = {code: country_name(code) for code in release.manifest["countries"]}
-        values |= {
-            "choices": choices,
-            "questions": offered(release.fields),
-            "answers": answers,
-            "countries": countries,
-            "references": {"": "each other"} | countries,
-            "is_share": bool(answers),
-            "has_answers": bool(answers) and not choices.answer,
-            "again": f"/surveys/{name}/compare?{choices.query}",
-            "charts": _charts(job) if job and job.state == "done" and answers else {},
-        }
-    return _show(
-        "compare",
-        principal,
-        fieldwork.load_published(workbench.engine, name),
-        status=status,
-        here="Comparison",
-        problem=problem,
-        job=job,
-        **values,
-    )
-
-
-def _charts(job: Job) -> dict[str, str]:
-    return {name: (job.folder / f"{name}.svg").read_text("utf-8") for name in CHARTS}
-
-
-def _first_choices(released: list[Shelved]) -> Choices | None:
-    """Begin with the headline of the newest release, or its first question."""
-    if not released:
-        return None
-    newest = released[0]
-    plan = newest.manifest["report"]
-    if plan:
-        headline = plan["headline"]
-        return Choices(
-            release=newest.name,
-            outcome=headline["outcome"],
-            answer=tuple(headline["share_of"]),
-        )
-    return Choices(release=newest.name, outcome=next(iter(offered(newest.fields))))
-
-
-def _read_choices(request: Request, released: list[Shelved]) -> Choices:
-    """Read the address; answers of another question, left in the form, do not count."""
-    query = request.query_params
-    several = {"answer", "country"}
-    asked: dict[str, Any] = {
-        name: query.getlist(name) if name in several else query[name] for name in query
-    }
-    try:
-        choices = Choices.model_validate(asked)
-    except ValidationError as error:
-        names = sorted({str(problem["loc"][0]) for problem in error.errors()})
-        known = [name for name in names if name in Choices.model_fields]
-        raise ChoiceRefused(
-            f"the address has wrong choices: {', '.join(known) or 'unknown ones'}"
-        ) from None
-    for one in released:
-        if one.name == choices.release and choices.outcome in one.fields:
-            answers = one.labels(choices.outcome)
-            kept = tuple(answer for answer in choices.answer if answer in answers)
-            return choices.model_copy(update={"answer": kept})
-    return choices
-
-
-def _show(
-    template: str,
-    principal: Principal,
-    survey: Survey,
-    **values: Any,
-) -> HTMLResponse:
-    return render(
-        template,
-        principal,
-        title=survey.questionnaire.title,
-        survey=survey.name,
-        **values,
-    )
-
-
 def _see(survey: str, more: str = "") -> RedirectResponse:
     return RedirectResponse(f"/surveys/{survey}/{more}".rstrip("/"), 303)
 
 
 def _attached(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
-
-
-def country_name(code: str) -> str:
-    """Name a country in English.
-
-    Examples
-    --------
-    >>> country_name("DE"), country_name("")
-    ('Germany', '')
-    """
-    return str(Locale("en").territories.get(code, code))

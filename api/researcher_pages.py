@@ -4,9 +4,12 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
+from babel import Locale
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+
+from surveys.survey import Survey
 
 from .researcher_dependencies import Principal
 
@@ -37,6 +40,25 @@ def render(
     return HTMLResponse(
         page.render(frame | values, title=title, principal=principal), status
     )
+
+
+def render_survey(
+    template: str, principal: Principal, survey: Survey, **values: Any
+) -> HTMLResponse:
+    """Make a page of one survey."""
+    title = survey.questionnaire.title
+    return render(template, principal, title=title, survey=survey.name, **values)
+
+
+def country_name(code: str) -> str:
+    """Name a country in English.
+
+    Examples
+    --------
+    >>> country_name("DE"), country_name("")
+    ('Germany', '')
+    """
+    return str(Locale("en").territories.get(code, code))
 
 
 def _percent(share: float | None) -> str:

@@ -46,7 +46,7 @@ class Shelved:
 
     def labels(self, variable: str) -> dict[str, str]:
         """The label of each value of a variable, in the order of the questionnaire."""
-        found = self.fields[variable].get("categories") or ()
+        found = self.fields.get(variable, {}).get("categories") or ()
         return {str(each["value"]): str(each["label"]) for each in found}
 
 

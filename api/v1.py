@@ -32,7 +32,6 @@ PROBLEM: dict[str, Any] = {
 }
 TOLD: tuple[int | str, ...] = (400, 401, 403, 404, 409, 413, 422, 503)
 PROBLEMS = dict.fromkeys(TOLD, PROBLEM)
-WAIT_SECONDS = 5
 
 router = APIRouter(prefix=PREFIX, responses=PROBLEMS)
 
@@ -283,7 +282,7 @@ async def compare(
 ) -> ComparisonInfo | JobInfo:
     """Compare countries; the answer waits some seconds for the result."""
     job = await workbench.run(acts.compare, workbench, principal, survey, choices)
-    job = await jobs.settled(workbench.settings, job, WAIT_SECONDS)
+    job = await jobs.settled(workbench.settings, job, jobs.WAIT_SECONDS)
     if not job.is_settled:
         response.status_code = 202
         return _job(job)

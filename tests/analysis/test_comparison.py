@@ -32,7 +32,7 @@ def trust(design):
         (
             {"adjust": "bonferroni"},
             ComparisonError,
-            "adjust 'bonferroni' is not known; use holm, bh, none",
+            "adjust 'bonferroni' is not known; use holm, bh, hommel, by, none",
         ),
         ({"level": 95}, ValueError, "level is 95; it must be between 0 and 1"),
     ],

@@ -15,7 +15,7 @@ REFERENCE = json.loads(
 RTOL = 1e-9  # closed forms
 
 
-@pytest.mark.parametrize("adjust", ["none", "holm", "bh"])
+@pytest.mark.parametrize("adjust", ["none", "holm", "bh", "hommel", "by"])
 @pytest.mark.parametrize(
     ("variable", "by"),
     [("trust", "country"), ("trust", "age_group"), ("aware", "gender")],
@@ -71,7 +71,7 @@ def test_averages_over_countries_agree_with_r(design, variable, how, weights):
     assert_allclose(mean_of_all.group_df, expected["df"], rtol=RTOL)
 
 
-@pytest.mark.parametrize("adjust", ["holm", "bh"])
+@pytest.mark.parametrize("adjust", ["holm", "bh", "hommel", "by"])
 def test_adjusted_p_values_agree_with_r(adjust):
     p = np.array(REFERENCE["adjusted"]["p"])
     assert_allclose(adjusted(p, adjust), REFERENCE["adjusted"][adjust], rtol=RTOL)

@@ -222,6 +222,7 @@ def door(service) -> Iterator[Door]:
                         "gender": gender,
                         "education": education,
                         "side": chance.choice(SIDES[country == "DE" :]),
+                        "experience": ["loan"] if age == "a18_29" else ["app"],
                     },
                 }
             ),

@@ -22,12 +22,17 @@ FIELDS = {
     "side": field("ordinal", "sensitive", ["good", "bad"], "Two sides"),
     "listed": field("count"),
     "age": field("integer"),
+    "ticked": field("integer", values=["0", "1"]),
 }
 USUAL = {"release": "1-open", "outcome": "side"}
 
 
 def test_questions_are_offered_and_what_chance_drew_is_not():
-    assert offered(FIELDS) == {"side": "Two sides", "age": "A question"}
+    assert offered(FIELDS) == {
+        "side": "Two sides",
+        "age": "A question",
+        "ticked": "A question",
+    }
 
 
 @pytest.mark.parametrize(
@@ -37,6 +42,7 @@ def test_questions_are_offered_and_what_chance_drew_is_not():
         ({"outcome": "listed"}, "no such question"),
         ({"answer": ["good", "ugly"]}, "1 of 2 values are not among those of side"),
         ({"outcome": "age", "answer": ["good"]}, "1 of 1 values"),
+        ({"outcome": "ticked", "answer": ["1"]}, "1 of 1 values"),
         ({"country": ["DE", "FR"]}, "1 of 2 values are not among those of country"),
         ({"country": ["DE"], "reference": "CN"}, "the reference is not among"),
     ],

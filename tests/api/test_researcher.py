@@ -56,6 +56,7 @@ def test_the_surveys_and_their_fieldwork(door):
     assert counts["Italy"] == "fewer than 50"
     assert counts["All"] == "450"
     assert page.xpath("//main//form") == [], "a viewer can change nothing"
+    assert "there is none yet" in viewer.get("/surveys/invited/compare").text
 
 
 @pytest.mark.parametrize("path", ["/surveys/none", "/surveys/..%2f..", f"{SURVEY}/no"])
@@ -179,14 +180,27 @@ def test_a_comparison_has_table_chart_and_a_permanent_link(door, released):
     assert "<svg" in whole.text
 
 
-def test_answers_left_from_another_question_do_not_count(door, released):
+@pytest.mark.parametrize(
+    ("outcome", "question", "cells"),
+    [
+        ("gender", "What is your gender?", ["Woman", "50.0"]),
+        (
+            "experience_loan",
+            "A bank or shop checked how I repay loans and bills",
+            ["25.0"],
+        ),
+    ],
+)
+def test_answers_left_from_another_question_do_not_count(
+    door, released, outcome, question, cells
+):
     viewer = door.sign_in("viewer")
-    viewer.get(
-        f"{SURVEY}/compare", release=released.name, **COMPARISON | {"outcome": "gender"}
-    )
+    query = COMPARISON | {"outcome": outcome, "weights": "none"}
+    viewer.get(f"{SURVEY}/compare", release=released.name, **query)
     page = html.fromstring(viewer.wait().text)
-    assert page.xpath("string(//h2)") == "What is your gender?"
-    assert "Woman" in page.xpath("//td[@class='answer']/text()")
+    assert page.xpath("string(//h2)") == question
+    assert page.xpath("//details/@open"), "other weights than usual are shown"
+    assert [cell for cell in cells if cell not in page.xpath("//td/text()")] == []
 
 
 @pytest.mark.parametrize(
@@ -196,6 +210,7 @@ def test_answers_left_from_another_question_do_not_count(door, released):
         ({"country": "XX"}, "not among those of country"),
         ({"<x>": "y"}, "wrong choices: unknown ones"),
         ({"outcome": "week"}, "no such question"),
+        ({"outcome": "nothing"}, "no such question"),
     ],
 )
 def test_choices_that_cannot_be_made_are_said(door, released, differences, message):

@@ -31,7 +31,8 @@ pairs <- function(variable, group) {
   list(group = levels[each[2, ]], reference = levels[each[1, ]],
        estimate = rows["estimate", ], std_error = rows["std_error", ],
        df = rows["df", ], none = rows["p", ],
-       holm = p.adjust(rows["p", ], "holm"), bh = p.adjust(rows["p", ], "BH"))
+       holm = p.adjust(rows["p", ], "holm"), bh = p.adjust(rows["p", ], "BH"),
+       hommel = p.adjust(rows["p", ], "hommel"), by = p.adjust(rows["p", ], "BY"))
 }
 
 # All groups at once: a term of a regression.
@@ -138,7 +139,8 @@ writeLines(jsonlite::toJSON(list(
     jackknife = kitagawa("DE", "CN", as.svrepdesign(design, type = "JKn"))),
   adjusted = {
     p <- c(0.01, 0.04, 0.03, 0.005, 0.03, 0.9)
-    list(p = p, holm = p.adjust(p, "holm"), bh = p.adjust(p, "BH"))
+    list(p = p, holm = p.adjust(p, "holm"), bh = p.adjust(p, "BH"),
+         hommel = p.adjust(p, "hommel"), by = p.adjust(p, "BY"))
   },
   welch = list(df = unname(welch$parameter), p = welch$p.value,
                statistic = unname(welch$statistic))
