@@ -111,6 +111,7 @@ def issue(
 def mix(survey: Name) -> None:
     """Move waiting responses to their place, in an order of chance."""
     with database() as engine:
+        load_published(engine, survey)
         moved = mix_responses(engine, survey, minimum=FEWEST)
         say(f"{moved} responses mixed")
         if not moved:
@@ -211,6 +212,10 @@ def compare(
         str | None,
         typer.Option(help="Compare the share of these answers together: A,B"),
     ] = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(help="What stands for no answer in a CSV file: dont_know,-99"),
+    ] = None,
     reference: Annotated[
         str | None, typer.Option(help="Compare all groups with this one only.")
     ] = None,
@@ -243,12 +248,13 @@ def compare(
 ) -> None:
     """Compare a mean or a share between countries or other groups."""
     with errors_in_words():
-        _warn_about(data)
+        _warn_about(data, fits_weights=weighted and not (weights or margins))
         result = comparing.compare_data(
             data,
             outcome=outcome,
             by=by,
             share_of=share_of.split(",") if share_of else None,
+            missing=missing.split(",") if missing else (),
             reference=reference,
             weights=weights,
             strata=strata or [],
@@ -276,7 +282,7 @@ def report(
 ) -> None:
     """Write the report of a release: one HTML file that asks nothing of the web."""
     with errors_in_words():
-        _warn_about(release)
+        _warn_about(release, fits_weights=True)
         output.write_text(comparing.report_of(release), encoding="utf-8")
         say(f"the report is in {output}")
 
@@ -314,7 +320,7 @@ def examine(as_json: Json = False) -> None:
         raise typer.Exit(NO)
 
 
-def _warn_about(folder: Path) -> None:
+def _warn_about(folder: Path, *, fits_weights: bool = False) -> None:
     """Say what whoever uses a release has to know; other data have no warnings."""
     if not (folder / PACKAGE).is_file():
         return
@@ -323,9 +329,10 @@ def _warn_about(folder: Path) -> None:
             f"{folder} is superseded by a newer release, perhaps because a respondent"
             " withdrew; use that one (parallax releases SURVEY)"
         )
-    for margin in read_release(folder).package["parallax"].get("margins_left_out", ()):
+    facts = read_release(folder).package["parallax"] if fits_weights else {}
+    for margin in facts.get("margins_left_out", ()):
         warn(
-            f"{folder} is not weighted to {' x '.join(margin)}: too many of its cells"
+            f"{folder} cannot be weighted to {' x '.join(margin)}: too many cells of it"
             " are withheld"
         )
 

@@ -82,6 +82,7 @@ def compare_data(
     outcome: str,
     by: str,
     share_of: Sequence[str] | None = None,
+    missing: Collection[str] = (),
     reference: str | None = None,
     weights: str | None = None,
     strata: Sequence[str] = (),
@@ -113,6 +114,8 @@ def compare_data(
         strata = strata or ["country"]
     else:
         frame = read_data(data)
+    for name in {outcome, by} & {*frame} if missing else ():
+        frame[name] = _without(frame[name], missing)
     if population is not None:
         frame = frame[frame["country"].isin(population["country"].unique())]
     if countries:
@@ -153,6 +156,17 @@ def compare_data(
         self_selected,
         hidden,
     )
+
+
+def _without(column: "pd.Series[Any]", codes: Collection[str]) -> "pd.Series[Any]":
+    """Take out what stands for no answer; numbers among such codes are numbers."""
+    answered = column[~column.astype(str).isin(codes)]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        answered = answered.cat.remove_unused_categories()
+    elif not pd.api.types.is_numeric_dtype(column):
+        numbers = pd.to_numeric(answered, errors="coerce")
+        answered = numbers if numbers.notna().equals(answered.notna()) else answered
+    return answered.reindex(column.index)
 
 
 def report_of(folder: Path) -> str:

@@ -48,9 +48,28 @@ def errors_in_words() -> Iterator[None]:
             setting = "PARALLAX_" + "_".join(map(str, problem["loc"])).upper()
             typer.echo(f"{setting}: {problem['msg']}", err=True)
         raise typer.Exit(USAGE) from error
-    except (SurveyError, AnalysisError, ApiError, OSError) as error:
+    except (SurveyError, AnalysisError, ApiError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(USAGE) from error
+    except OSError as error:
+        typer.echo(f"error: {_in_words(error)}", err=True)
+        raise typer.Exit(USAGE) from error
+
+
+def _in_words(error: OSError) -> str:
+    """Say what the system refused, of which file, and what to do."""
+    if error.filename is None:
+        return str(error)
+    match error:
+        case FileNotFoundError():
+            what = "there is no such file or folder; check the name"
+        case FileExistsError():
+            what = "is there already; choose a new name"
+        case PermissionError():
+            what = "may not be read or written; check whose it is"
+        case _:
+            what = error.strerror or type(error).__name__
+    return f"{error.filename}: {what}"
 
 
 @contextmanager

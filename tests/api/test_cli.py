@@ -260,6 +260,9 @@ MISUSED = {
         "not among the languages of the questionnaire",
     ),
     "same folder": (("survey", "new", "full"), "has questionnaire.yaml already"),
+    "no backup": (("restore", "none.gz"), "none.gz: there is no such file"),
+    "same file": (("backup", "data.csv"), "data.csv: is there already; choose a new"),
+    "nothing to mix": (("mix", "none"), "'none' is not published"),
     "no releases": (("releases", "none"), "'none' is not published"),
     "no outcome": (
         ("compare", "data.csv", "--outcome", "aeg", "--by", "country"),

@@ -113,3 +113,27 @@ def test_a_release_brings_its_margins_strata_and_cautions(
     for text in (str(result), result.to_html()):
         assert "Synthetic data" in text
         assert ("Not a probability sample" in text) == (not is_drawn)
+
+
+@pytest.mark.parametrize("kind", ["number", "text", "category"])
+def test_codes_that_stand_for_no_answer_are_missing(tmp_path, kind):
+    answers = {
+        "number": [1, 2, -99, 4],
+        "text": ["1", "2", "dont_know", "4"],
+        "category": ["yes", "no", "dont_know", "yes"],
+    }[kind]
+    frame = pd.DataFrame({"country": list("aabb"), "view": answers})
+    if kind == "category":
+        frame["view"] = pd.Categorical(answers, ["yes", "no", "dont_know"])
+    frame.to_parquet(tmp_path / "answers.parquet")
+    result = compare_data(
+        tmp_path / "answers.parquet",
+        outcome="view",
+        by="country",
+        missing=["dont_know", "-99"],
+    )
+    assert int(result.estimate.n_respondents.groupby("country").max().sum()) == 3
+    if kind == "category":
+        assert {answer for _, answer in result.estimate.values.index} == {"yes", "no"}
+    else:
+        assert result.estimate.values.to_list() == [1.5, 4]
