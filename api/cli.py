@@ -5,10 +5,11 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from analysis.comparison import Adjustment
 from surveys import read_release
 from surveys.descriptions import PACKAGE
 from surveys.exports import FORMATS
@@ -236,7 +237,7 @@ def compare(
         ),
     ] = True,
     adjust: Annotated[
-        Literal["holm", "bh", "none"], typer.Option(help="For several comparisons.")
+        Adjustment, typer.Option(help="For several comparisons.")
     ] = "holm",
     level: Annotated[
         float, typer.Option(min=0.01, max=0.999, help="Level of the intervals.")

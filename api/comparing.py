@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ from analysis import (
     proportion,
 )
 from analysis import share_of as indicator
+from analysis.comparison import Adjustment
 from analysis.errors import WeightingError
 from analysis.intervals import Interval
 from analysis.material import fit_weights
@@ -88,7 +89,7 @@ def compare_data(
     strata: Sequence[str] = (),
     clusters: str | None = None,
     margins: Path | None = None,
-    adjust: Literal["holm", "bh", "none"] = "holm",
+    adjust: Adjustment = "holm",
     level: float = 0.95,
     interval: Interval | None = None,
     countries: Collection[str] = (),

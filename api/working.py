@@ -3,7 +3,6 @@
 import os
 import resource
 import sys
-from importlib import import_module
 from pathlib import Path
 
 from . import jobs
@@ -26,8 +25,9 @@ def work(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
     with jobs.locked(folder.parent / jobs.TURN):
         jobs.report(folder, "starting")
-        tasks = import_module("api.tasks")
-        outcome = tasks.perform(Settings(), folder)
+        from .tasks import perform
+
+        outcome = perform(Settings(), folder)
     jobs.settle(folder, outcome)
 
 

@@ -250,6 +250,7 @@ def test_every_format_has_its_button():
     assert set(get_args(jobs.Profile)) == set(PROTECTION)
 
 
-def test_respondents_are_not_served_by_a_process_that_analyses():
-    code = "import api.main, sys; sys.exit('analysis' in sys.modules)"
+@pytest.mark.parametrize("module", ["api.main", "api.working"])
+def test_neither_the_service_nor_a_waiting_job_holds_what_analyses(module):
+    code = f"import {module}, sys; sys.exit('analysis' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
