@@ -4,7 +4,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-slow check format references requirements benchmarks coverage
-.PHONY: browser database r libreoffice spark
+.PHONY: screenshots browser database r libreoffice spark
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ references: .venv/.done  ## compute the reference numbers anew (needs R with sur
 
 benchmarks: .venv/.done  ## speed and memory beside a numpy floor and other tools; ARGS="share --quick"
 	$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: .venv/.done browser  ## the pictures of the README's researcher section
+	PARALLAX_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest -q tests/api/test_researcher_in_browser.py -k closes
 
 coverage: .venv/.done  ## simulate how often intervals cover; ARGS="--quick"
 	$(BIN)/python -m benchmarks.coverage $(ARGS)
