@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from analysis.totals import Codes, Floats, Influence, sums
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array  # slow to import; most estimates need none
 
 SINGULAR = 1e-10
 """Relative size below which an eigenvalue counts as zero.
@@ -93,12 +95,14 @@ class Calibration:
         ----------
         influence : sequence of Influence
         """
+        from scipy.sparse import csr_array
+
         units, columns = self._regressors
         ratio = self.weights / self.fitted
         moments = np.zeros((columns.shape[1], influence[0].coefficients.shape[1]))
         for codes, values, coefficients in influence:
             inside = codes >= 0
-            table = sparse.csr_array(
+            table = csr_array(
                 ((values * ratio)[inside], (units[inside], codes[inside])),
                 shape=(columns.shape[0], len(coefficients)),
             )
@@ -121,7 +125,7 @@ class Calibration:
         ]
 
     @cached_property
-    def _regressors(self) -> tuple[Codes, sparse.csr_array]:
+    def _regressors(self) -> tuple[Codes, "csr_array"]:
         return regressors(self.margins, self.rows, self.clusters)
 
     @cached_property
@@ -137,7 +141,9 @@ class Gram:
     apart.
     """
 
-    def __init__(self, columns: sparse.csr_array, weights: Floats) -> None:
+    def __init__(self, columns: "csr_array", weights: Floats) -> None:
+        from scipy.sparse.csgraph import connected_components
+
         products = _cross_products(columns, weights)
         n_parts, part = connected_components(products != 0, directed=False)
         self._parts = []
@@ -159,7 +165,7 @@ class Gram:
         return solution
 
 
-def _cross_products(columns: sparse.csr_array, weights: Floats) -> Floats:
+def _cross_products(columns: "csr_array", weights: Floats) -> Floats:
     """Weighted cross products of the columns, shape (n_columns, n_columns)."""
     n, p = columns.shape
     each = columns.nnz // n
@@ -181,7 +187,7 @@ def _cross_products(columns: sparse.csr_array, weights: Floats) -> Floats:
 
 def regressors(
     margins: Sequence[Margin], rows: Codes, clusters: Codes | None = None
-) -> tuple[Codes, sparse.csr_array]:
+) -> tuple[Codes, "csr_array"]:
     """All cells of all margins as columns, with the unit of each respondent.
 
     Units are the rows of the margins; with clusters, clusters and their means.
@@ -191,6 +197,8 @@ def regressors(
     units : integers, shape (n_respondents,)
     columns : sparse, shape (n_units, n_cells of all margins)
     """
+    from scipy.sparse import csr_array
+
     sizes = [len(margin.cells) for margin in margins]
     starts = np.cumsum([0, *sizes])
     n_rows = len(margins[0].codes)
@@ -199,7 +207,7 @@ def regressors(
         for margin in margins
     ]
     index = [m.codes + start for m, start in zip(margins, starts, strict=False)]
-    columns = sparse.csr_array(
+    columns = csr_array(
         (
             np.column_stack(data).ravel(),
             np.column_stack(index).ravel(),
@@ -211,5 +219,5 @@ def regressors(
         return rows, columns
     n_clusters = int(clusters.max()) + 1
     share = (1 / sums(clusters, None, n_clusters))[clusters]
-    means = sparse.csr_array((share, (clusters, rows)), shape=(n_clusters, n_rows))
+    means = csr_array((share, (clusters, rows)), shape=(n_clusters, n_rows))
     return clusters, means @ columns

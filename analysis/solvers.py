@@ -1,14 +1,17 @@
 """Factors by which weights are multiplied so that margins are reached."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import sparse, special
+from scipy import special
 
 from analysis.calibration import SIZE, Gram, Margin
 from analysis.errors import NotConverged, WeightingError, first_few
 from analysis.totals import Floats
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Method = Literal["linear", "raking", "logit"]
 Bounds = tuple[float, float]
@@ -51,7 +54,7 @@ def raking_factors(
 
 def calibration_factors(
     masses: Floats,
-    columns: sparse.csr_array,
+    columns: "csr_array",
     margins: Sequence[Margin],
     method: Method,
     bounds: Bounds | None,

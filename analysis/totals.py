@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -132,6 +131,8 @@ def influence_totals(parts: Sequence[Influence], units: Codes, n_units: int) -> 
             total += sums_of_codes[:, present] @ coefficients[present]
             continue
         inside = np.flatnonzero((codes >= 0) & (units >= 0) & (units < n_units))
+        from scipy import sparse  # slow to import; few estimates need it
+
         table = sparse.csr_array(
             (values[inside], (units[inside], codes[inside])), shape=(n_units, n_codes)
         )

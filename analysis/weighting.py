@@ -1,10 +1,10 @@
 """Weights fitted to what is known about the population."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from analysis.calibration import Calibration, Margin, regressors
 from analysis.design import Groups, SurveyDesign
@@ -24,6 +24,9 @@ from analysis.solvers import Bounds, Method, calibration_factors, raking_factors
 from analysis.totals import Codes, Floats, sums
 
 Tables = pd.DataFrame | Sequence[pd.DataFrame]
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 def rake(
@@ -268,7 +271,7 @@ def _fitted(
     design: SurveyDesign,
     groups: Groups,
     margins: Sequence[Margin],
-    solve: Callable[[Floats, sparse.csr_array, Sequence[Margin]], Floats],
+    solve: Callable[[Floats, "csr_array", Sequence[Margin]], Floats],
     regression_weights: Floats,
     verb: str,
     clusters: Codes | None = None,

@@ -66,7 +66,9 @@ def play_demo(
     with errors_in_words():
         result = demo.play(Settings().data_dir / "demo", respondents, seed)
         say(result.summary)
+        data_dir = Settings().data_dir / "demo"
         say(f"\nrelease  {result.release}\nreport   {result.report}")
+        say(f"serve it with: PARALLAX_DATA_DIR={data_dir} parallax serve")
         if not serve_after:
             return
         with running(result.app, port=port) as address:
