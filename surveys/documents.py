@@ -11,7 +11,15 @@ from pydantic_core import ErrorDetails
 
 from .errors import Mistake
 from .questionnaire import Arm, Choice, Experiment, Item, Page, Question, Questionnaire
-from .study import ArmEffect, DirectAndList, Disclosure, Headline, ReportPlan, Study
+from .study import (
+    RESPONDENT_TEXTS,
+    ArmEffect,
+    DirectAndList,
+    Disclosure,
+    Headline,
+    ReportPlan,
+    Study,
+)
 
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 20
@@ -27,6 +35,15 @@ _NOUNS = {
     "experiments": "experiment",
     "arms": "arm",
 }
+
+_STAND_INS: dict[type[BaseModel], dict[str, str]] = {
+    Study: {
+        **dict.fromkeys(RESPONDENT_TEXTS, "-"),
+        **{"version": "1", "tier": "T0"},
+        **dict.fromkeys(("minutes", "withdrawal_weeks", "retention_months"), "1"),
+    }
+}
+"""For required values that are missing or wrong, so that the rest can be checked."""
 
 _KEYS = sorted(
     {
@@ -106,7 +123,7 @@ def read_document(
     try:
         for detail in reversed(details):
             _remove(tree, detail["loc"])
-        return model.model_validate(tree), mistakes
+        return model.model_validate(_STAND_INS.get(model, {}) | tree), mistakes
     except (LookupError, TypeError, ValueError):
         return None, mistakes
 

@@ -683,3 +683,13 @@ def test_no_damaged_file_gives_a_traceback(name, seed, edits):
 @DAMAGES
 def test_no_file_damaged_a_thousand_times_gives_a_traceback(name, seed, edits):
     assert is_damaged_without_a_traceback(name, seed, edits)
+
+
+def test_a_wrong_value_in_the_study_hides_no_other_mistake(shipped):
+    study = shipped.files["study.yaml"].replace("tier: T0", "tier: T7")
+    study = study.replace("chart: side", "chart: sied")
+    with pytest.raises(AuthoringError) as caught:
+        load_files("social_credit", {**shipped.files, "study.yaml": study})
+    text = str(caught.value)
+    assert "'tier' is one of" in text
+    assert "sied" in text
