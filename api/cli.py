@@ -212,7 +212,7 @@ def compare(
     outcome: Annotated[str, typer.Option(help="The variable to compare.")],
     by: Annotated[str, typer.Option(help="The variable whose groups are compared.")],
     share_of: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(help="Compare the share of these answers together: A,B"),
     ] = None,
     missing: Annotated[
@@ -256,7 +256,7 @@ def compare(
             data,
             outcome=outcome,
             by=by,
-            share_of=share_of.split(",") if share_of else None,
+            share_of=",".join(share_of).split(",") if share_of else None,
             missing=missing.split(",") if missing else (),
             reference=reference,
             weights=weights,
