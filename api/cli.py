@@ -64,9 +64,9 @@ def play_demo(
 ) -> None:
     """Play the shipped survey with synthetic respondents, up to the report."""
     with errors_in_words():
-        result = demo.play(Settings().data_dir / "demo", respondents, seed)
-        say(result.summary)
         data_dir = Settings().data_dir / "demo"
+        result = demo.play(data_dir, respondents, seed)
+        say(result.summary)
         say(f"\nrelease  {result.release}\nreport   {result.report}")
         say(f"serve it with: PARALLAX_DATA_DIR={data_dir} parallax serve")
         if not serve_after:

@@ -66,32 +66,29 @@ def _shares(table: Floats) -> Floats:
 
 def share_ours(folder: Path) -> Work:
     """Parallax, given a design."""
-    from analysis import SurveyDesign, proportion
+    from analysis import SurveyDesign
 
     frame = as_frame(read_arrays(folder))
     design = SurveyDesign(frame, weights="weight", strata="stratum", clusters="cluster")
 
-    def work() -> Floats:
-        shares = proportion(design, "approval", by="country")
-        return np.concatenate([shares.values, shares.std_errors])
-
-    return work
+    return lambda: _estimated(design)
 
 
 def share_checked(folder: Path) -> Work:
     """Parallax, the making of the design and all its checks included."""
-    from analysis import SurveyDesign, proportion
+    from analysis import SurveyDesign
 
     frame = as_frame(read_arrays(folder))
+    return lambda: _estimated(
+        SurveyDesign(frame, weights="weight", strata="stratum", clusters="cluster")
+    )
 
-    def work() -> Floats:
-        design = SurveyDesign(
-            frame, weights="weight", strata="stratum", clusters="cluster"
-        )
-        shares = proportion(design, "approval", by="country")
-        return np.concatenate([shares.values, shares.std_errors])
 
-    return work
+def _estimated(design: Any) -> Floats:
+    from analysis import proportion
+
+    shares = proportion(design, "approval", by="country")
+    return np.concatenate([shares.values, shares.std_errors])
 
 
 def share_svy(folder: Path) -> Work:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+from .documents import CONTROL_CHARACTER
 from .experiments import choices_of, items_of
 from .expressions import Answer
 from .questionnaire import Answers, Choice, Page, Question, Questionnaire
@@ -20,7 +21,6 @@ _WHOLE_NUMBER = re.compile(r"[-+]?\d{1,19}")
 _NUMBER = re.compile(r"[-+]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})")
 _SIGNS = str.maketrans({"−": "-", ",": ".", "٫": "."})
 _SPACES = str.maketrans(dict.fromkeys(" \u00a0\u2009\u202f"))
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _read(
     controls = _controls(questionnaire, question, variable, context)
     values = {control: form.get(control, ()) for control in controls}
     for text in chain.from_iterable(values.values()):
-        if _CONTROL_CHARACTER.search(text):
+        if CONTROL_CHARACTER.search(text):
             return Problem("control_characters")
     if question.kind == "rank":
         positions = {
