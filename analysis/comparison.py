@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from analysis.contrasts import satterthwaite
 from analysis.errors import ComparisonError, first_few
@@ -120,7 +120,7 @@ def compare(
     variance = np.diag(covariance)
     df = satterthwaite(estimate, contrasts, variance)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = 2 * special.stdtr(df, -np.abs(difference) / np.sqrt(variance))
+        p = 2 * scipy.special.stdtr(df, -np.abs(difference) / np.sqrt(variance))
 
     index = _index(estimate, groups[first // per_group], groups[second // per_group])
     n = estimate.n_respondents.to_numpy()

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special
+import scipy
 
 from analysis.errors import EstimationError, first_few
 from analysis.results import Comparison, Estimate
@@ -178,7 +178,7 @@ def _comparison(
         n = np.where(used, np.asarray(result.n_respondents), 0).max(axis=1)
     df = np.where(unknown | ~used.any(axis=1), np.nan, df)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p_values = 2 * special.stdtr(df, -np.abs(values) / np.sqrt(variances))
+        p_values = 2 * scipy.special.stdtr(df, -np.abs(values) / np.sqrt(variances))
     index = estimates.index
     return Comparison(
         values=pd.Series(values, index=index),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
+import scipy
 
 from analysis.design import SurveyDesign
 from analysis.domains import describe_variance
@@ -113,13 +113,15 @@ class Regression:
     def p_values(self) -> pd.Series:
         """Two-sided t tests of coefficients that are zero, not adjusted."""
         df = self.df if self.df > 0 else np.nan
-        p_values = 2 * stdtr(df, -self.statistics.abs().to_numpy())
+        p_values = 2 * scipy.special.stdtr(df, -self.statistics.abs().to_numpy())
         return pd.Series(p_values, index=self.values.index)
 
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
         """Confidence limits, columns ``conf_low`` and ``conf_high``."""
         df = self.df if self.df > 0 else np.nan
-        margin = stdtrit(df, (1 + check_level(level)) / 2) * self.std_errors
+        margin = (
+            scipy.special.stdtrit(df, (1 + check_level(level)) / 2) * self.std_errors
+        )
         return pd.DataFrame(
             {"conf_low": self.values - margin, "conf_high": self.values + margin}
         )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from analysis.design import SurveyDesign
 from analysis.domains import describe_variance
@@ -49,7 +49,7 @@ class HypothesisTest:
     def conf_int(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence limits of the estimate of a t test."""
         tail = (1 - check_level(level)) / 2
-        margin = -float(special.stdtrit(self.df[1], tail)) * self.std_error
+        margin = -float(scipy.special.stdtrit(self.df[1], tail)) * self.std_error
         return self.estimate - margin, self.estimate + margin
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from analysis.contrasts import Result
 from analysis.errors import EstimationError
@@ -55,12 +55,12 @@ class Combined:
     @property
     def p_values(self) -> pd.Series:
         """Two-sided p-values of t tests that the value is zero, not adjusted."""
-        p_values = 2 * special.stdtr(self.df, -self.statistics.abs())
+        p_values = 2 * scipy.special.stdtr(self.df, -self.statistics.abs())
         return pd.Series(p_values, index=self.values.index)
 
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
         """Confidence limits, columns ``conf_low`` and ``conf_high``."""
-        t = special.stdtrit(self.df, (1 + check_level(level)) / 2)
+        t = scipy.special.stdtrit(self.df, (1 + check_level(level)) / 2)
         margin = t * self.std_errors
         return pd.DataFrame(
             {"conf_low": self.values - margin, "conf_high": self.values + margin}

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from analysis.errors import EstimationError
 from analysis.totals import Floats
@@ -138,7 +138,7 @@ def limits(
         )
     tail = (1 - level) / 2
     df = np.where(df > 0, df, np.nan)
-    t = -special.stdtrit(df, tail)
+    t = -scipy.special.stdtrit(df, tail)
     if kind == "t":
         margin = t * np.sqrt(variances)
         low, high = values - margin, values + margin
@@ -157,7 +157,7 @@ def _share_limits(
     m = np.divide(
         p * (1 - p), variances, out=np.full(len(p), np.inf), where=variances > 0
     )
-    shrinkage = (special.stdtrit(np.maximum(n - 1, 1), tail) / t) ** 2
+    shrinkage = (scipy.special.stdtrit(np.maximum(n - 1, 1), tail) / t) ** 2
     if kind == "logit":
         usual = _logit(p, m, t)
     elif kind == "arcsine":
@@ -180,8 +180,8 @@ def _share_limits(
 
 def _logit(p: Floats, m: Floats, t: Floats) -> tuple[Floats, Floats]:
     margin = t / np.sqrt(m * p * (1 - p))
-    odds = special.logit(p)
-    return special.expit(odds - margin), special.expit(odds + margin)
+    odds = scipy.special.logit(p)
+    return scipy.special.expit(odds - margin), scipy.special.expit(odds + margin)
 
 
 def _arcsine(p: Floats, m: Floats, t: Floats) -> tuple[Floats, Floats]:
@@ -206,7 +206,9 @@ def _likelihood(p: Floats, m: Floats, t: Floats, n: Floats) -> tuple[Floats, Flo
         inside, outside = p, end
         for _ in range(60):
             q = (inside + outside) / 2
-            divergence = special.rel_entr(p, q) + special.rel_entr(1 - p, 1 - q)
+            divergence = scipy.special.rel_entr(p, q) + scipy.special.rel_entr(
+                1 - p, 1 - q
+            )
             within = divergence <= allowed
             inside, outside = np.where(within, q, inside), np.where(within, outside, q)
         return np.where(np.isnan(allowed), np.nan, inside)
@@ -215,8 +217,8 @@ def _likelihood(p: Floats, m: Floats, t: Floats, n: Floats) -> tuple[Floats, Flo
 
 
 def _beta(p: Floats, n: Floats, tail: float) -> tuple[Floats, Floats]:
-    low = special.betaincinv(n * p, n * (1 - p) + 1, tail)
-    high = special.betaincinv(n * p + 1, n * (1 - p), 1 - tail)
+    low = scipy.special.betaincinv(n * p, n * (1 - p) + 1, tail)
+    high = scipy.special.betaincinv(n * p + 1, n * (1 - p), 1 - tail)
     return np.where(p == 0, 0, low), np.where(p == 1, 1, high)
 
 

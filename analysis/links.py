@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, logit, ndtr, ndtri
+import scipy
 
 from analysis.totals import Floats
 
@@ -23,18 +23,20 @@ class Link(NamedTuple):
 
 LINKS = {
     "logit": Link(
-        below=expit,
-        above=lambda z: expit(-z),
-        density=lambda z: expit(z) * expit(-z),
-        bend=lambda z: expit(z) * expit(-z) * (expit(-z) - expit(z)),
-        quantile=logit,
+        below=lambda z: scipy.special.expit(z),
+        above=lambda z: scipy.special.expit(-z),
+        density=lambda z: scipy.special.expit(z) * scipy.special.expit(-z),
+        bend=lambda z: (
+            -np.tanh(z / 2) * scipy.special.expit(z) * scipy.special.expit(-z)
+        ),
+        quantile=lambda share: scipy.special.logit(share),
     ),
     "probit": Link(
-        below=ndtr,
-        above=lambda z: ndtr(-z),
+        below=lambda z: scipy.special.ndtr(z),
+        above=lambda z: scipy.special.ndtr(-z),
         density=lambda z: np.exp(-(z**2) / 2) / ROOT_TAU,
         bend=lambda z: -z * np.exp(-(z**2) / 2) / ROOT_TAU,
-        quantile=ndtri,
+        quantile=lambda share: scipy.special.ndtri(share),
     ),
     "cloglog": Link(
         below=lambda z: -np.expm1(-np.exp(z)),

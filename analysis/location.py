@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+import scipy
 
 from analysis.design import SurveyDesign, Where
 from analysis.domains import Domains, find_domains
@@ -214,7 +214,7 @@ def _t_test(
         raise EstimationError(f"{hypothesis}: the answers do not vary, so no test")
     t = (estimate - null) / std_error
     n = round(float(domains.sizes.sum()))
-    p = 2 * float(special.stdtr(df, -abs(t)))
+    p = 2 * float(scipy.special.stdtr(df, -abs(t)))
     what = about(design, hypothesis, n)
     return HypothesisTest(t, "t", (1, df), p, n, what, estimate, std_error)
 
@@ -263,7 +263,7 @@ def _scores(
     held = sums(position, w[inside], len(answers))
     ranks = (np.cumsum(held) - held / 2) / held.sum()
     if kind == "van-der-waerden":
-        ranks = special.ndtri(ranks)
+        ranks = scipy.special.ndtri(ranks)
     elif kind == "median":
         ranks = (ranks > 0.5).astype(float)
     scores = np.zeros(len(y))

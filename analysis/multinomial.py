@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp
+import scipy
 
 from analysis.columns import Where
 from analysis.design import SurveyDesign
@@ -83,7 +83,7 @@ class Multinomial(Likelihood):
     def _log_shares(self, matrix: Floats, coefficients: Floats) -> Floats:
         logs = np.zeros((len(matrix), len(self.free) + 1))
         logs[:, self.free] = matrix @ coefficients.reshape(len(self.free), -1).T
-        shares: Floats = logs - logsumexp(logs, axis=1, keepdims=True)
+        shares: Floats = logs - scipy.special.logsumexp(logs, axis=1, keepdims=True)
         return shares
 
 

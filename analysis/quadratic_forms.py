@@ -4,7 +4,7 @@ import math
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy
 
 from analysis.totals import Floats
 
@@ -132,7 +132,7 @@ def _saddlepoint_tail(form: Form) -> float:
         return math.nan
     w = math.copysign(math.sqrt(-2 * float(form.cumulant(t))), t)
     v = t * math.sqrt(form.curvature(t))
-    return float(special.ndtr(-(w + math.log(v / w) / w)))
+    return float(scipy.special.ndtr(-(w + math.log(v / w) / w)))
 
 
 def _satterthwaite_tail(x: float, a: Floats, df: float) -> float:
@@ -143,5 +143,5 @@ def _satterthwaite_tail(x: float, a: Floats, df: float) -> float:
 def f_tail(statistic: float, numerator: float, denominator: float) -> float:
     """Upper tail of the F distribution; chi-squared with an infinite denominator."""
     if math.isinf(denominator):
-        return float(special.chdtrc(numerator, numerator * statistic))
-    return float(special.fdtrc(numerator, denominator, statistic))
+        return float(scipy.special.chdtrc(numerator, numerator * statistic))
+    return float(scipy.special.fdtrc(numerator, denominator, statistic))

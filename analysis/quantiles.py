@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Self, get_args
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from analysis.design import SurveyDesign, Where
 from analysis.domains import Domains, find_domains, make_estimate
@@ -231,7 +231,9 @@ def _turned_to_values(
     """From shares below the quantiles to the quantiles, with the slopes implied."""
     low, high = limits_at(STD_ERROR_LEVEL)
     df = shares.group_df.where(shares.group_df > 0).to_numpy(float)
-    std_errors = (high - low) / (2 * special.stdtrit(df, (1 + STD_ERROR_LEVEL) / 2))
+    std_errors = (high - low) / (
+        2 * scipy.special.stdtrit(df, (1 + STD_ERROR_LEVEL) / 2)
+    )
     of_shares = shares.std_errors.to_numpy()
     inverse_slopes = np.divide(
         std_errors, of_shares, out=np.zeros(len(values)), where=of_shares != 0
@@ -390,7 +392,7 @@ def _score_limits(
     Scores fall along the answers but for chance, so that halving finds the place.
     """
     df = estimate.group_df.where(estimate.group_df > 0).to_numpy(float)
-    t = special.stdtrit(df, (1 + level) / 2).reshape(asked.shape)
+    t = scipy.special.stdtrit(df, (1 + level) / 2).reshape(asked.shape)
     w, sizes = sample.weights, [len(rows) for rows in distribution.rows]
     columns = asked.shape[1]
 

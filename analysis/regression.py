@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, log_ndtr, xlogy
+import scipy
 
 from analysis.columns import Where
 from analysis.design import SurveyDesign
@@ -47,14 +47,17 @@ def _linear(y: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _logit(y: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:
-    mean = expit(eta)
+    mean = scipy.special.expit(eta)
     residual = y - mean
     return np.log1p(-np.abs(residual)), residual, mean * (1 - mean)
 
 
 def _probit(y: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:
     side = 2 * y - 1
-    log_share, log_other = log_ndtr(side * eta), log_ndtr(-side * eta)
+    log_share, log_other = (
+        scipy.special.log_ndtr(side * eta),
+        scipy.special.log_ndtr(-side * eta),
+    )
     density = np.exp(-(eta**2) / 2 - log_share) / ROOT_TAU
     return log_share, side * density, density**2 * np.exp(log_share - log_other)
 
@@ -69,7 +72,7 @@ def _cloglog(y: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _poisson(y: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:
     mean = np.exp(eta)
-    return y * eta - mean - xlogy(y, y) + y, y - mean, mean
+    return y * eta - mean - scipy.special.xlogy(y, y) + y, y - mean, mean
 
 
 FAMILIES = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from analysis.intervals import INTERVALS, SHARE_INTERVALS, Interval, limits
 
@@ -183,7 +183,7 @@ class Comparison:
         """Confidence limits of each difference, ``conf_low`` and ``conf_high``."""
         level = check_level(self.level if level is None else level)
         df = self.df.to_numpy(float)
-        margin = special.stdtrit(np.where(df > 0, df, np.nan), (1 + level) / 2)
+        margin = scipy.special.stdtrit(np.where(df > 0, df, np.nan), (1 + level) / 2)
         margin = margin * self.std_errors
         return pd.DataFrame(
             {"conf_low": self.values - margin, "conf_high": self.values + margin}

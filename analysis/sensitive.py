@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from analysis.design import SurveyDesign, Where
 from analysis.domains import Domains, find_domains, make_estimate
@@ -284,7 +284,7 @@ def check_list(
                 [[True, False], range(n_items + 1)], names=["holds", "n_others"]
             ).swaplevel(),
         ),
-        p_value=float(min(1, 2 * n_items * special.ndtr(z.min()))),
+        p_value=float(min(1, 2 * n_items * scipy.special.ndtr(z.min()))),
         n_respondents=n_respondents,
         method=f"Types implied by list experiment {count}: {n_respondents} of "
         f"{design.n_respondents} respondents, {n_items} + 1 items",

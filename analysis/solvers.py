@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from analysis.calibration import SIZE, Gram, Margin
 from analysis.errors import NotConverged, WeightingError, first_few
@@ -145,7 +145,7 @@ def _distance(
     if method == "logit":
         rate = (high - low) / ((high - 1) * (1 - low))
         odds = rate * scores + np.log((1 - low) / (high - 1))
-        share = special.expit(odds)
+        share = scipy.special.expit(odds)
         factors = low + (high - low) * share
         slopes = (high - low) * rate * share * (1 - share)
         return (

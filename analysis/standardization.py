@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from analysis.comparison import group_pairs
 from analysis.design import SurveyDesign, Where
@@ -182,7 +182,7 @@ def decompose(
     matrix = covariance(influence, design.sample, evaluate)
     df = residual_df(design, table.cells)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = 2 * special.stdtr(df, -np.abs(values) / np.sqrt(np.diag(matrix)))
+        p = 2 * scipy.special.stdtr(df, -np.abs(values) / np.sqrt(np.diag(matrix)))
     index = pd.MultiIndex.from_tuples(
         [
             (table.groups[b], table.groups[a], part)
