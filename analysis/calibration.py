@@ -77,6 +77,8 @@ class Calibration:
         Weights after the fit.
     clusters : integers, shape (n_respondents,), optional
         Cluster of each respondent, if the fit was made to the means of clusters.
+    stretch : floats, shape (n_respondents,), optional
+        What residuals are multiplied by because the fit came close to its own data.
     """
 
     margins: tuple[Margin, ...]
@@ -84,17 +86,22 @@ class Calibration:
     weights: Floats
     fitted: Floats
     clusters: Codes | None = None
+    stretch: Floats | None = None
 
-    def explained(self, influence: Sequence[Influence]) -> list[Influence]:
-        """Parts of the influence values that the margins explain, with minus signs.
-
-        Added to the influence, they leave the residuals of its regression on the
-        margins.
+    def residuals(self, influence: Sequence[Influence]) -> list[Influence]:
+        """Influence values less what the margins explain of them, as parts.
 
         Parameters
         ----------
         influence : sequence of Influence
         """
+        parts = [*influence, *self._explained(influence)]
+        if self.stretch is None:
+            return parts
+        return [part._replace(values=part.values * self.stretch) for part in parts]
+
+    def _explained(self, influence: Sequence[Influence]) -> list[Influence]:
+        """The fit of the regression on the margins, with minus signs."""
         from scipy.sparse import csr_array
 
         units, columns = self._regressors
@@ -134,6 +141,49 @@ class Calibration:
         return Gram(columns, sums(units, self.weights, columns.shape[0]))
 
 
+def jackknife_stretch(
+    margins: Sequence[Margin],
+    rows: Codes,
+    weights: Floats,
+    counts: Floats | None,
+    clusters: Codes | None,
+) -> Floats:
+    r"""Stretch residuals to what they would be had their respondent not been there.
+
+    The regression on the margins follows every respondent with its leverage *h*, most
+    in small cells; without the respondent the residual is the one found over 1 − *h*.
+    What sample means have in any case, *h* of the regression on the group alone, is
+    left to the n/(n − 1) of the variance.
+
+    Parameters
+    ----------
+    margins, rows, weights, clusters
+        As of a :class:`Calibration`.
+    counts : floats, shape (n_respondents,), optional
+        Respondents that each stands for.
+
+    Returns
+    -------
+    floats, shape (n_respondents,)
+        At least about one; one where the margins fit a respondent exactly, whose
+        residual is zero.
+
+    References
+    ----------
+    Yung and Rao (1996), *Survey Methodology* 22, 23-31; MacKinnon and White (1985),
+    doi:10.1016/0304-4076(85)90158-7. R: ``hatvalues(lm(y ~ margins, weights = w))``.
+    """
+    units, columns = regressors(margins, rows, clusters)
+    masses = sums(units, weights, columns.shape[0])
+    own = masses[units] if clusters is not None else weights
+    own = own if counts is None else own / counts
+    groups = margins[0].groups[margins[0].codes][rows]
+    whole = sums(groups, weights, int(groups.max()) + 1)[groups]
+    left = 1 - own * Gram(columns, masses).leverages(columns)[units]
+    exact = left <= SINGULAR
+    return np.where(exact, 1, (1 - own / whole) / np.where(exact, 1, left))
+
+
 class Gram:
     """Cross products of regressors, ready to solve normal equations with.
 
@@ -163,6 +213,14 @@ class Gram:
         for index, inverse in self._parts:
             solution[index] = inverse @ moments[index]
         return solution
+
+    def leverages(self, columns: "csr_array") -> Floats:
+        """Leverage of each row for a weight of one, shape (n_rows,)."""
+        found = np.zeros(columns.shape[0])
+        for index, inverse in self._parts:
+            own = columns[:, index]
+            found += own.multiply(own @ inverse).sum(axis=1)
+        return found
 
 
 def _cross_products(columns: "csr_array", weights: Floats) -> Floats:

@@ -77,21 +77,25 @@ def compare_countries(material: Material, plan: Mapping[str, Any]) -> Section:
     limits = share.conf_int()
     n_effective = _n_effective(share)
     head: Sequence[str] = (
-        *("Country", "Respondents who answered", "Unweighted share, %"),
-        *("Weighted share, %", "95% interval, %", "Design effect", "Effective number"),
+        *("Country", "Weighted share, %", "95% interval, %"),
+        *("Respondents who answered", "Unweighted share, %"),
+        *("Design effect", "Effective number"),
     )
 
     def cells(code: str) -> list[str]:
         return [
-            str(share.n_respondents[code]),
-            percent(raw.values[code]),
             percent(share.values[code]) + _precision(share, code),
             interval(limits.loc[code]),
+            str(share.n_respondents[code]),
+            percent(raw.values[code]),
             number(share.design_effects[code], 2),
             number(n_effective[code], 0),
         ]
 
     tables = [Table(label, head, material.rows(shown, len(head), cells))]
+    details["imprecise"] = [
+        material.name(code) for code in shown if _precision(share, code)
+    ]
     methods = [_method(share)]
     if len(shown) > 1:
         differences = compare(share)

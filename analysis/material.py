@@ -205,6 +205,8 @@ def fit_weights(
 ) -> tuple[SurveyDesign, str]:
     """Rake each country to its margins; if that cannot be done, weight nobody.
 
+    Standard errors are those of jackknife residuals: surveys are small in some cells.
+
     Parameters
     ----------
     design : SurveyDesign
@@ -233,6 +235,6 @@ def fit_weights(
     if population.empty:
         return design, "there are no margins"
     try:
-        return rake(design, population, missing="keep"), ""
+        return rake(design, population, missing="keep", variance="jackknife"), ""
     except WeightingError as error:
         return design, str(error)

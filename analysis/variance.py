@@ -99,9 +99,9 @@ def linearized_covariance(influence: Sequence[Influence], sample: Sample) -> Flo
     doi:10.1080/01621459.1992.10475217; several stages: Särndal, Swensson and Wretman
     (1992), doi:10.1007/978-1-4612-4378-6, result 4.3.1. R: ``survey::svyrecvar``.
     """
-    parts = list(influence)
+    parts = influence
     if sample.calibration:
-        parts += sample.calibration.explained(influence)
+        parts = sample.calibration.residuals(influence)
     centred = sample.single_cluster != "adjust"
     first, *later = sample.stages
     result = _stage_covariance(parts, first, centred)

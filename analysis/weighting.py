@@ -1,12 +1,12 @@
 """Weights fitted to what is known about the population."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
-from analysis.calibration import Calibration, Margin, regressors
+from analysis.calibration import Calibration, Margin, jackknife_stretch, regressors
 from analysis.design import Groups, SurveyDesign
 from analysis.errors import WeightingError, first_few
 from analysis.margins import (
@@ -23,6 +23,7 @@ from analysis.reweighting import refitted, spread
 from analysis.solvers import Bounds, Method, calibration_factors, raking_factors
 from analysis.totals import Codes, Floats, sums
 
+Residuals = Literal["linearized", "jackknife"]
 Tables = pd.DataFrame | Sequence[pd.DataFrame]
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def rake(
     by: str | None = "country",
     missing: Missing = "fail",
     *,
+    variance: Residuals = "linearized",
     tolerance: float = 1e-12,
     max_iterations: int = 1000,
 ) -> SurveyDesign:
@@ -55,6 +57,10 @@ def rake(
         Respondents without a value that has a target (no answer, or one that the
         margins do not know) are an error, or a category of their own, which keeps its
         design-weighted share while the targets share out the rest.
+    variance : {"linearized", "jackknife"}
+        "linearized" as R; it is too small where margins have cells of few respondents.
+        "jackknife" divides each residual by what is left of it without its own
+        respondent (1 − leverage), as deleting respondents one by one would do.
     tolerance : float
         Largest relative miss of any margin that counts as reached.
     max_iterations : int
@@ -111,11 +117,16 @@ def rake(
         ),
         np.broadcast_to(1.0, len(design.frame)) if counts is None else counts,
         "raked",
+        variance,
     )
 
 
 def poststratify(
-    design: SurveyDesign, population: pd.DataFrame, by: str | None = None
+    design: SurveyDesign,
+    population: pd.DataFrame,
+    by: str | None = None,
+    *,
+    variance: Residuals = "linearized",
 ) -> SurveyDesign:
     """Fit the weights to one population margin.
 
@@ -126,6 +137,8 @@ def poststratify(
         Tidy counts as for :func:`rake`, all rows filling the same variables.
     by : str, optional
         Column whose groups are fitted separately.
+    variance : {"linearized", "jackknife"}
+        As for :func:`rake`.
 
     Returns
     -------
@@ -159,6 +172,7 @@ def poststratify(
         lambda masses, _, kinds: raking_factors(masses, kinds, 1e-12, 1),
         design.sample.weights,
         "poststratified",
+        variance,
     )
 
 
@@ -172,6 +186,7 @@ def calibrate(
     method: Method = "linear",
     bounds: Bounds | None = None,
     per_cluster: bool = False,
+    variance: Residuals = "linearized",
     tolerance: float = 1e-12,
     max_iterations: int = 200,
 ) -> SurveyDesign:
@@ -198,6 +213,8 @@ def calibrate(
     per_cluster : bool
         One factor for all respondents of a cluster (such as a household), which must
         have equal weights.
+    variance : {"linearized", "jackknife"}
+        As for :func:`rake`.
     tolerance : float
         Largest miss that counts as reached, relative to the target.
     max_iterations : int
@@ -263,6 +280,7 @@ def calibrate(
         f"calibrated ({method}"
         + (f", factors from {bounds[0]:g} to {bounds[1]:g}" if bounds else "")
         + (", one for each cluster)" if per_cluster else ")"),
+        variance,
         _equal_clusters(design) if per_cluster else None,
     )
 
@@ -274,9 +292,14 @@ def _fitted(
     solve: Callable[[Floats, "csr_array", Sequence[Margin]], Floats],
     regression_weights: Floats,
     verb: str,
+    variance: Residuals,
     clusters: Codes | None = None,
 ) -> SurveyDesign:
     """Fit the weights, and remember what was done and what the variance needs."""
+    if variance not in ("linearized", "jackknife"):
+        raise WeightingError(
+            f"variance {variance!r} is not known; use 'linearized' or 'jackknife'"
+        )
     if design.calibration:
         raise WeightingError(
             f"the weights {design.weights!r} are already fitted to margins; give all "
@@ -300,6 +323,11 @@ def _fitted(
             f"(lowest factor {(new / w).min():.3g}); use method='raking', or bounds "
             "such as (0.3, 3)"
         )
+    stretch = None
+    if variance == "jackknife":
+        stretch = jackknife_stretch(
+            kinds, rows, regression_weights, design.sample.counts, clusters
+        )
     n_rows = len(kinds[0].codes)
     by, previous = groups.labels.name, design.weighting
     low, high, effect = spread(design, new, groups)
@@ -313,11 +341,14 @@ def _fitted(
             weights=(low, high),
             design_effect=effect,
             method=f"{verb} to {', '.join(margin.name for margin in kinds)}"
-            + ("" if by is None else f" within each {by}"),
+            + ("" if by is None else f" within each {by}")
+            + (", jackknife residuals" if stretch is not None else ""),
             design_effect_before=spread(design, w, groups)[2],
             notes=previous.notes if previous else (),
         ),
-        calibration=Calibration(tuple(kinds), rows, regression_weights, new, clusters),
+        calibration=Calibration(
+            tuple(kinds), rows, regression_weights, new, clusters, stretch
+        ),
     )
 
 

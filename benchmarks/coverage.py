@@ -17,9 +17,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy
 
 from analysis import SurveyDesign, compare, mean, proportion, rake
+from analysis.errors import NotConverged
 from analysis.intervals import SHARE_INTERVALS
+from analysis.weighting import Residuals
 
 LEVEL = 0.95
 PER_CLUSTER, PER_STRATUM = 20, 5
@@ -61,6 +64,12 @@ SETTINGS = [
 ]
 SIMPLE = Setting(share=0.3, clusters=50, weights="equal")
 """The case of the textbooks: where every interval should hold what it says."""
+AGES = np.full(8, 1 / 8)
+SCHOOLS = np.array([0.3, 0.4, 0.3])
+"""Ages by gender, and education, in the population of a small survey."""
+WILLING = np.outer([2, 1.5, 0.8, 0.4, 1.8, 1.2, 0.7, 0.4], [0.5, 1, 1.6])
+"""How readily people answer it: the young and educated most of all."""
+SMALL = (30, 50, 100, 200, 400, 1000)
 GAP = 0.1
 """True difference between the two countries that are compared."""
 
@@ -155,6 +164,45 @@ def coverage_of_difference(setting: Setting, n: int, seed: int = 20261124) -> fl
     return float(np.concatenate(hits).mean())
 
 
+def coverage_of_raked(size: int, n: int, seed: int = 20261124) -> dict[str, float]:
+    """Coverage of logit intervals of a raked share, by the kind of its variance.
+
+    Each of ``n`` samples has ``size`` respondents, drawn one by one; one that no
+    weights can fit to the margins is drawn again.
+    """
+    random = np.random.default_rng(seed)
+    ages, schools = np.indices(WILLING.shape)
+    agreeing = scipy.special.expit(0.3 + 0.17 * (ages - 3.5) + 0.5 * (1 - schools))
+    people = np.outer(AGES, SCHOOLS)
+    truth, drawn = float((people * agreeing).sum()), (people * WILLING).ravel()
+    hits: dict[Residuals, list[bool]] = {"linearized": [], "jackknife": []}
+    while len(hits["jackknife"]) < n:
+        cell = random.choice(len(drawn), size, p=drawn / drawn.sum())
+        frame = pd.DataFrame(
+            {"age": ages.ravel()[cell], "school": schools.ravel()[cell]}
+        )
+        frame["agrees"] = random.uniform(size=size) < agreeing.ravel()[cell]
+        # Whom nobody of a sample represents cannot be a target of it.
+        present = {name: np.unique(frame[name]) for name in ("age", "school")}
+        margins = [
+            pd.DataFrame({name: cells, "population": shares[cells]})
+            for (name, cells), shares in zip(
+                present.items(), (AGES, SCHOOLS), strict=True
+            )
+        ]
+        try:
+            designs = {
+                kind: rake(SurveyDesign(frame), margins, None, variance=kind)
+                for kind in hits
+            }
+        except NotConverged:
+            continue
+        for kind, design in designs.items():
+            share = replace(mean(design, "agrees"), interval="logit")
+            hits[kind].append(bool(_holds(share.conf_int(), truth)[0]))
+    return {kind: float(np.mean(held)) for kind, held in hits.items()}
+
+
 def _holds(limits: pd.DataFrame, truth: float) -> npt.NDArray[np.bool_]:
     inside = (limits["conf_low"] <= truth) & (truth <= limits["conf_high"])
     return inside.to_numpy()
@@ -196,6 +244,18 @@ def report(n: int) -> Iterator[str]:
         yield "|---|---|---|"
         for setting, value in zip(compared, differences, strict=True):
             yield f"| {setting.weights} | {setting.clusters} | {100 * value:.1f} |"
+        yield ""
+        yield (
+            f"Logit intervals of a share raked to {AGES.size} cells of age and gender "
+            f"and {SCHOOLS.size} of education, by `variance`:"
+        )
+        yield ""
+        yield "| respondents | linearized | jackknife |"
+        yield "|---|---|---|"
+        raked = pool.map(coverage_of_raked, SMALL, repeat(n))
+        for size, held in zip(SMALL, raked, strict=True):
+            cells = " | ".join(f"{100 * value:.1f}" for value in held.values())
+            yield f"| {size:,} | {cells} |"
 
 
 def main() -> None:

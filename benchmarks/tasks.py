@@ -110,12 +110,12 @@ def share_svy(folder: Path) -> Work:
 
 def share_samplics(folder: Path) -> Work:
     """Run samplics, the predecessor of svy."""
-    from samplics import TaylorEstimator
+    from samplics import PopParam, TaylorEstimator
 
     data = read_arrays(folder)
 
     def work() -> Floats:
-        estimator = TaylorEstimator("proportion")
+        estimator = TaylorEstimator(PopParam.prop)
         estimator.estimate(
             y=data["approval"],
             samp_weight=data["weight"],

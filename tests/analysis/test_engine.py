@@ -172,12 +172,12 @@ def regression(family, formula):
     return lambda design: regress(design, formula, family)
 
 
-def raked_share(design):
+def raked_share(design, **options):
     margins = [
         pd.DataFrame({"aware": [0.0, 1.0], "population": [40, 60]}),
         pd.DataFrame({"urban": [False, True], "population": [30, 70]}),
     ]
-    raked = rake(design, margins, by=None, missing="keep")
+    raked = rake(design, margins, by=None, missing="keep", **options)
     return proportion(raked, "approval", by="country")
 
 
@@ -195,6 +195,7 @@ VERBS = {
     "logit, categories": regression("logit", "aware ~ country + urban"),
     "poisson, categories": regression("poisson", "aware ~ country * urban"),
     "raked": raked_share,
+    "raked, jackknife": lambda d: raked_share(d, variance="jackknife"),
 }
 
 

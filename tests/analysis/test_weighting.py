@@ -127,6 +127,11 @@ SCHOOLS = AGES.drop(columns="age").assign(education=["low", "high"] * 2)
             "replicate 1: margin 'age': 1 of 4 cells have no respondents (CN/young)",
         ),
         (
+            lambda: poststratify(DESIGN, AGES, "country", variance="bootstrap"),
+            WeightingError,
+            "variance 'bootstrap' is not known; use 'linearized' or 'jackknife'",
+        ),
+        (
             lambda: calibrate(DESIGN),
             WeightingError,
             "nothing to calibrate to; give margins, totals or both",
@@ -344,3 +349,54 @@ def test_rows_that_stand_for_several_respondents_weigh_as_they_do():
     other = rake(SurveyDesign(rows, weights="weight", counts="n"), [AGES, SEXES])
     sums = one.frame.groupby(columns)["calibrated_weight"].sum()
     assert_allclose(other.frame["calibrated_weight"], sums, rtol=1e-11)
+
+
+SMALL = pd.DataFrame(
+    {
+        "country": np.repeat(["CN", "DE"], 30),
+        "age": np.tile(list("aaaa" + 10 * "b" + 10 * "c" + 6 * "d"), 2),
+        "sex": np.tile(list("fmm"), 20),
+        "trust": np.random.default_rng(3).uniform(size=60),
+    }
+)
+COUNTRIES = pd.DataFrame({"country": ["CN", "DE"], "population": 1})
+QUARTERS = COUNTRIES.merge(pd.DataFrame({"age": list("abcd")}), how="cross")
+HALVES = COUNTRIES.merge(pd.DataFrame({"sex": list("fm")}), how="cross")
+
+
+def test_jackknife_residuals_are_those_of_respondents_deleted_one_by_one():
+    design = SurveyDesign(SMALL, strata="country")
+    deleted = replicate(design, "JKn")
+
+    def std_errors(weighted):
+        return mean(weighted, "trust", by="country").std_errors
+
+    found = std_errors(poststratify(design, QUARTERS, "country", variance="jackknife"))
+    expected = std_errors(poststratify(deleted, QUARTERS, "country"))
+    assert_allclose(found, expected, rtol=1e-12)
+    plain = std_errors(poststratify(design, QUARTERS, "country"))
+    assert (plain < 0.85 * expected).all()  # nothing else would be seen of 30
+
+    # Raking is not linear in the weights: deletion changes a little more besides.
+    both = [QUARTERS, HALVES]
+    expected = std_errors(rake(deleted, both))
+    for weighted in (
+        rake(design, both, variance="jackknife"),
+        calibrate(design, both, by="country", variance="jackknife"),
+    ):
+        assert_allclose(std_errors(weighted), expected, rtol=0.05)
+    assert (std_errors(rake(design, both)) < 0.85 * expected).all()
+
+
+def test_jackknife_residuals_of_a_margin_that_says_nothing_are_plain():
+    design = SurveyDesign(SMALL.assign(all="x"), strata="country")
+    margin = COUNTRIES.assign(all="x")
+    plain, found = (
+        mean(
+            poststratify(design, margin, "country", variance=kind),
+            "trust",
+            by="country",
+        ).covariance
+        for kind in ("linearized", "jackknife")
+    )
+    assert_allclose(found, plain, rtol=1e-12)

@@ -71,3 +71,14 @@ def test_estimates_with_calibrated_weights_agree_with_r(weighted, case):
             found[key] = found[key].to_numpy()[np.ix_(*[order] * values.ndim)]
         tiny = RTOL * np.abs(values).max()
         assert_allclose(np.ravel(found[key]), np.ravel(values), rtol=RTOL, atol=tiny)
+
+
+def test_jackknife_residuals_agree_with_r(design, population):
+    ages = only_ages(population)
+    designs = {
+        "rake": rake(design, population, variance="jackknife"),
+        "poststratify": poststratify(design, ages, "country", variance="jackknife"),
+    }
+    for case, weighted in designs.items():
+        found = mean(weighted, "trust").std_errors["trust"]
+        assert_allclose(found, REFERENCE["cases"][case]["jackknife"], rtol=RTOL)

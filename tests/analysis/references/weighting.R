@@ -64,6 +64,23 @@ cases <- lapply(designs, function(design) {
     shares = list(estimate = unname(coef(share)), covariance = unname(vcov(share))))
 })
 
+# Residuals over what is left of them without their respondent, beyond n / (n - 1).
+jackknifed <- function(design, margins, regression_weights) {
+  w <- weights(design)
+  answered <- !is.na(d$trust)
+  mean <- sum((w * d$trust)[answered]) / sum(w[answered])
+  d$influence <- ifelse(answered, (d$trust - mean) / sum(w[answered]), 0)
+  d$each <- regression_weights
+  fit <- lm(update(margins, influence ~ .), d, weights = each)
+  left <- (1 - hatvalues(fit)) / (1 - d$each / ave(d$each, d$country, FUN = sum))
+  sqrt(drop(svyrecvar(as.matrix(w * residuals(fit) / left), design$cluster,
+                      design$strata, design$fpc)))
+}
+cases$rake$jackknife <- jackknifed(
+  raked, ~ country * age_group * gender + country * education, 1)
+cases$poststratify$jackknife <- jackknifed(
+  designs$poststratify, ~ country * age_group * gender, d$design_weight)
+
 writeLines(jsonlite::toJSON(list(
   made_with = paste(R.version.string, "survey", packageVersion("survey")), cases = cases
 ), digits = NA, auto_unbox = TRUE, pretty = TRUE), file.path(here, "weighting.json"))
