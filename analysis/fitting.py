@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy
 
 from analysis.design import SurveyDesign
 from analysis.domains import describe_variance
@@ -19,7 +18,7 @@ from analysis.likelihood import (
     maximize,
 )
 from analysis.model_matrices import ModelMatrix
-from analysis.results import check_level, records, table
+from analysis.results import Tested, t_tests
 from analysis.totals import Floats, Influence, sums
 from analysis.variance import covariance, degrees_of_freedom
 
@@ -68,7 +67,7 @@ class Model:
 
 
 @dataclass(frozen=True, eq=False)
-class Regression:
+class Regression(Tested):
     """Coefficients of a model with their joint covariance.
 
     Attributes
@@ -81,50 +80,22 @@ class Regression:
     df : int
         Degrees of freedom of t tests and intervals: clusters minus strata, plus one,
         minus the columns of the model matrix.
+    p_values : Series
+        Two-sided t tests of coefficients that are zero, not adjusted.
     n_respondents : int
         Respondents used.
-    missing : Series
-        Respondents left out for want of an answer, by variable.
     method : str
         One line: what was fitted and how.
+    missing : Series
+        Respondents left out for want of an answer, by variable.
     model : Model
         What was fitted to whom, for tests and predictions.
     """
 
-    values: pd.Series
-    covariance: pd.DataFrame
     df: int
     n_respondents: int
     missing: pd.Series
-    method: str
     model: Model
-
-    @property
-    def std_errors(self) -> pd.Series:
-        """Standard errors of the coefficients."""
-        return pd.Series(np.sqrt(np.diag(self.covariance)), index=self.values.index)
-
-    @property
-    def statistics(self) -> pd.Series:
-        """Coefficient divided by standard error."""
-        return self.values / self.std_errors.where(self.std_errors > 0)
-
-    @property
-    def p_values(self) -> pd.Series:
-        """Two-sided t tests of coefficients that are zero, not adjusted."""
-        df = self.df if self.df > 0 else np.nan
-        p_values = 2 * scipy.special.stdtr(df, -self.statistics.abs().to_numpy())
-        return pd.Series(p_values, index=self.values.index)
-
-    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
-        """Confidence limits, columns ``conf_low`` and ``conf_high``."""
-        df = self.df if self.df > 0 else np.nan
-        margin = (
-            scipy.special.stdtrit(df, (1 + check_level(level)) / 2) * self.std_errors
-        )
-        return pd.DataFrame(
-            {"conf_low": self.values - margin, "conf_high": self.values + margin}
-        )
 
     def ratios(self, level: float = 0.95) -> pd.DataFrame:
         """Exponentiated coefficients with their limits: odds or rate ratios.
@@ -135,41 +106,18 @@ class Regression:
         limits = self.conf_int(level)
         return pd.DataFrame({"ratio": self.values}).join(limits).apply(np.exp)
 
-    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
-        """One row for each coefficient.
-
-        Columns estimate, std_error, conf_low, conf_high, n_respondents, statistic, df,
-        p_value.
-        """
-        frame = pd.DataFrame({"estimate": self.values, "std_error": self.std_errors})
-        return frame.join(self.conf_int(level)).assign(
-            n_respondents=self.n_respondents,
-            statistic=self.statistics,
-            df=self.df,
-            p_value=self.p_values,
-        )
-
-    def to_dict(self, level: float = 0.95) -> dict[str, Any]:
+    def to_dict(self, level: float | None = None) -> dict[str, Any]:
         """Plain values that JSON can hold; what is missing is None."""
-        return {
-            "method": self.method,
-            "interval": self._interval_line(level),
+        return super().to_dict(level) | {
             "n_respondents": self.n_respondents,
             "missing": {str(name): int(n) for name, n in self.missing.items()},
-            "rows": records(self.to_frame(level)),
         }
 
-    def summary(self, level: float = 0.95) -> str:
+    def summary(self, level: float | None = None) -> str:
         """Render the table, and say how the numbers were made."""
         left_out = ", ".join(f"{name} {n}" for name, n in self.missing.items() if n)
-        lines = [self.method, table(self.to_frame(level)), self._interval_line(level)]
-        return "\n".join(lines + ([f"missing: {left_out}"] if left_out else []))
-
-    def __str__(self) -> str:
-        return self.summary()
-
-    def _interval_line(self, level: float) -> str:
-        return f"{100 * level:g}% t intervals, df = {self.df}"
+        missing = [f"missing: {left_out}"] if left_out else []
+        return "\n".join([super().summary(level), *missing])
 
 
 def fit(
@@ -212,10 +160,14 @@ def fit(
     used = np.minimum(matrix.codes, 0)
     degrees = degrees_of_freedom(used, 1, design.sample)[0]
     n = round(sums(used, design.sample.counts, 1)[0])
+    df = int(degrees) + 1 - n_columns
+    values = pd.Series(maximum.coefficients, index=index)
+    joint = pd.DataFrame(cov, index=index, columns=index)
     return Regression(
-        values=pd.Series(maximum.coefficients, index=index),
-        covariance=pd.DataFrame(cov, index=index, columns=index),
-        df=int(degrees) + 1 - n_columns,
+        values=values,
+        covariance=joint,
+        df=df,
+        p_values=t_tests(values, joint, df),
         n_respondents=n,
         missing=matrix.missing,
         method=f"{what[0].upper()}{what[1:]}, {matrix.formula}: {n} of "

@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy
 
 from analysis.contrasts import Result
 from analysis.errors import EstimationError
-from analysis.results import check_level, records, table
+from analysis.results import Tested, t_tests
 from analysis.totals import Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Combined:
+class Combined(Tested):
     """Results of several imputations, combined.
 
     Attributes
@@ -26,73 +24,28 @@ class Combined:
         Within and between imputations, same index both ways.
     df : Series
         Degrees of freedom of each value.
+    p_values : Series
+        Two-sided t tests that the value is zero, not adjusted.
     n_respondents : Series
         Unweighted number of respondents behind each value.
+    method : str
     missing_information : Series
         Fraction of the information on each value that the missing answers cost.
     n_imputations : int
-    method : str
     """
 
-    values: pd.Series
-    covariance: pd.DataFrame
-    df: pd.Series
-    n_respondents: pd.Series
     missing_information: pd.Series
     n_imputations: int
-    method: str
 
-    @property
-    def std_errors(self) -> pd.Series:
-        """Standard errors, in the units of the values."""
-        return pd.Series(np.sqrt(np.diag(self.covariance)), index=self.values.index)
-
-    @property
-    def statistics(self) -> pd.Series:
-        """Value divided by standard error."""
-        return self.values / self.std_errors.where(self.std_errors > 0)
-
-    @property
-    def p_values(self) -> pd.Series:
-        """Two-sided p-values of t tests that the value is zero, not adjusted."""
-        p_values = 2 * scipy.special.stdtr(self.df, -self.statistics.abs())
-        return pd.Series(p_values, index=self.values.index)
-
-    def conf_int(self, level: float = 0.95) -> pd.DataFrame:
-        """Confidence limits, columns ``conf_low`` and ``conf_high``."""
-        t = scipy.special.stdtrit(self.df, (1 + check_level(level)) / 2)
-        margin = t * self.std_errors
-        return pd.DataFrame(
-            {"conf_low": self.values - margin, "conf_high": self.values + margin}
-        )
-
-    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+    def to_frame(self, level: float | None = None) -> pd.DataFrame:
         """One row for each value.
 
         Columns estimate, std_error, conf_low, conf_high, n_respondents, statistic, df,
         p_value, missing_information.
         """
-        frame = pd.DataFrame({"estimate": self.values, "std_error": self.std_errors})
-        return frame.join(self.conf_int(level)).assign(
-            n_respondents=self.n_respondents,
-            statistic=self.statistics,
-            df=self.df,
-            p_value=self.p_values,
-            missing_information=self.missing_information,
+        return (
+            super().to_frame(level).assign(missing_information=self.missing_information)
         )
-
-    def to_dict(self, level: float = 0.95) -> dict[str, Any]:
-        """Plain values that JSON can hold; what is missing or infinite is None."""
-        frame = self.to_frame(level).replace([np.inf, -np.inf], np.nan)
-        return {"method": self.method, "rows": records(frame)}
-
-    def summary(self, level: float = 0.95) -> str:
-        """Render the table, and say how the numbers were made."""
-        line = f"{100 * level:g}% t intervals"
-        return "\n".join([self.method, table(self.to_frame(level)), line])
-
-    def __str__(self) -> str:
-        return self.summary()
 
 
 def combine(results: Sequence[Result]) -> Combined:
@@ -171,10 +124,14 @@ def combine(results: Sequence[Result]) -> Combined:
         )
     lost = share + (1 - share) * 2 / (df + 3)
     n = np.broadcast_to(np.asarray(results[0].n_respondents), len(index))
+    means = pd.Series(values, index=index)
+    joint = pd.DataFrame(total, index=index, columns=index)
+    degrees = pd.Series(df, index=index)
     return Combined(
-        values=pd.Series(values, index=index),
-        covariance=pd.DataFrame(total, index=index, columns=index),
-        df=pd.Series(df, index=index),
+        values=means,
+        covariance=joint,
+        df=degrees,
+        p_values=t_tests(means, joint, degrees),
         n_respondents=pd.Series(n, index=index),
         missing_information=pd.Series(lost, index=index),
         n_imputations=m,

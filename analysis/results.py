@@ -1,6 +1,6 @@
 """What the verbs of this package return: frozen, printable, without their data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,88 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Tested:
+    """Values with their joint covariance, and t tests that each is zero.
+
+    Attributes
+    ----------
+    values : Series
+    covariance : DataFrame
+        Joint covariance, same index both ways.
+    df : Series or int
+        Degrees of freedom of each value, or of all.
+    p_values : Series
+        Two-sided.
+    n_respondents : Series or int
+        Unweighted number of respondents behind each value, or behind all.
+    method : str
+        One line: what was estimated and how.
+    level : float
+        Level of the intervals, which hold one by one.
+    """
+
+    values: pd.Series
+    covariance: pd.DataFrame
+    df: pd.Series | int
+    p_values: pd.Series
+    n_respondents: pd.Series | int
+    method: str
+    level: float = field(default=0.95, kw_only=True)
+
+    @property
+    def std_errors(self) -> pd.Series:
+        """Standard errors, in the units of the values."""
+        return _square_roots(self.covariance)
+
+    @property
+    def statistics(self) -> pd.Series:
+        """Value divided by standard error."""
+        return _statistics(self.values, self.covariance)
+
+    def conf_int(self, level: float | None = None) -> pd.DataFrame:
+        """Confidence limits, columns ``conf_low`` and ``conf_high``."""
+        level = check_level(self.level if level is None else level)
+        margin = scipy.special.stdtrit(_known(self.df), (1 + level) / 2)
+        margin = margin * self.std_errors
+        return pd.DataFrame(
+            {"conf_low": self.values - margin, "conf_high": self.values + margin}
+        )
+
+    def to_frame(self, level: float | None = None) -> pd.DataFrame:
+        """One row for each value.
+
+        Columns estimate, std_error, conf_low, conf_high, n_respondents, statistic,
+        df, p_value.
+        """
+        frame = pd.DataFrame({"estimate": self.values, "std_error": self.std_errors})
+        return frame.join(self.conf_int(level)).assign(
+            n_respondents=self.n_respondents,
+            statistic=self.statistics,
+            df=self.df,
+            p_value=self.p_values,
+        )
+
+    def to_dict(self, level: float | None = None) -> dict[str, Any]:
+        """Plain values that JSON can hold; what is missing or infinite is None."""
+        frame = self.to_frame(level).replace([np.inf, -np.inf], np.nan)
+        return {
+            "method": self.method,
+            "interval": interval_line(self, level),
+            "rows": records(frame),
+        }
+
+    def summary(self, level: float | None = None) -> str:
+        """Render the table, and say how the numbers were made."""
+        return "\n".join(
+            [self.method, table(self.to_frame(level)), interval_line(self, level)]
+        )
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(Tested):
     """Differences between groups, and other contrasts.
 
     Attributes
@@ -161,64 +242,8 @@ class Comparison:
         Level of the intervals, which hold one by one.
     """
 
-    values: pd.Series
-    covariance: pd.DataFrame
     df: pd.Series
-    p_values: pd.Series
     n_respondents: pd.Series
-    method: str
-    level: float = 0.95
-
-    @property
-    def std_errors(self) -> pd.Series:
-        """Standard errors of the differences."""
-        return _square_roots(self.covariance)
-
-    @property
-    def statistics(self) -> pd.Series:
-        """Difference divided by standard error."""
-        return self.values / self.std_errors.where(self.std_errors > 0)
-
-    def conf_int(self, level: float | None = None) -> pd.DataFrame:
-        """Confidence limits of each difference, ``conf_low`` and ``conf_high``."""
-        level = check_level(self.level if level is None else level)
-        df = self.df.to_numpy(float)
-        margin = scipy.special.stdtrit(np.where(df > 0, df, np.nan), (1 + level) / 2)
-        margin = margin * self.std_errors
-        return pd.DataFrame(
-            {"conf_low": self.values - margin, "conf_high": self.values + margin}
-        )
-
-    def to_frame(self, level: float | None = None) -> pd.DataFrame:
-        """One row for each difference.
-
-        Columns estimate, std_error, conf_low, conf_high, n_respondents, statistic,
-        df, p_value.
-        """
-        frame = pd.DataFrame({"estimate": self.values, "std_error": self.std_errors})
-        return frame.join(self.conf_int(level)).assign(
-            n_respondents=self.n_respondents,
-            statistic=self.statistics,
-            df=self.df,
-            p_value=self.p_values,
-        )
-
-    def to_dict(self, level: float | None = None) -> dict[str, Any]:
-        """Plain values that JSON can hold; what is missing is None."""
-        return {
-            "method": self.method,
-            "interval": interval_line(self, level),
-            "rows": records(self.to_frame(level)),
-        }
-
-    def summary(self, level: float | None = None) -> str:
-        """Render the table, and say how the numbers were made."""
-        return "\n".join(
-            [self.method, table(self.to_frame(level)), interval_line(self, level)]
-        )
-
-    def __str__(self) -> str:
-        return self.summary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,18 +313,41 @@ def check_level(level: float) -> float:
     return level
 
 
-def interval_line(result: Estimate | Comparison, level: float | None) -> str:
+def interval_line(result: Estimate | Tested, level: float | None) -> str:
     """How the intervals were made: "95% logit intervals, df = 14"."""
-    kind = "t"
-    if isinstance(result, Comparison):
-        level = result.level if level is None else level
-        df = result.df.dropna()
+    if isinstance(result, Tested):
+        kind, level = "t", result.level if level is None else level
+        df = pd.Series(result.df).dropna()
     else:
-        kind = INTERVALS[result.interval]
+        kind, level = INTERVALS[result.interval], 0.95 if level is None else level
         df = result.group_df[result.values.notna()]
     low, high = (df.min(), df.max()) if len(df) else (np.nan, np.nan)
-    degrees = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-    return f"{100 * (level or 0.95):g}% {kind} intervals, df = {degrees}"
+    degrees = " to ".join(dict.fromkeys(map(_digits, (low, high))))
+    return f"{100 * level:g}% {kind} intervals, df = {degrees}"
+
+
+def _digits(df: float) -> str:
+    """Four digits, and never fewer than those before the point."""
+    return f"{df:.0f}" if df >= 1000 else f"{df:.4g}"
+
+
+def t_tests(
+    values: pd.Series, covariance: pd.DataFrame, df: pd.Series | int
+) -> pd.Series:
+    """Two-sided p-values of t tests that each value is zero, not adjusted."""
+    statistics = _statistics(values, covariance).abs()
+    p_values = 2 * scipy.special.stdtr(_known(df), -statistics.to_numpy(float))
+    return pd.Series(p_values, index=values.index)
+
+
+def _known(df: pd.Series | int) -> Any:
+    """Degrees of freedom, NaN where there are none."""
+    return np.where(np.asarray(df, dtype=float) > 0, df, np.nan)
+
+
+def _statistics(values: pd.Series, covariance: pd.DataFrame) -> pd.Series:
+    std_errors = _square_roots(covariance)
+    return values / std_errors.where(std_errors > 0)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
