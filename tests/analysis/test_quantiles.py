@@ -10,8 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from analysis import SurveyDesign, poststratify
 from analysis.contrasts import contrast
+from analysis.distributions import STEPS
 from analysis.errors import EstimationError
-from analysis.quantiles import STEPS, quantile
+from analysis.quantiles import quantile
 from analysis.replicates import import_replicates, replicate
 
 REFERENCE = json.loads(
