@@ -44,21 +44,24 @@ def open_survey(
     accept_draft_translations: bool,
     approval: str,
 ) -> None:
-    """Open a survey for respondents.
+    """Open a survey for respondents; one that is open already stays as it is.
 
     Raises
     ------
     FieldworkError
     """
-    fieldwork.open_survey(
-        workbench.engine,
+    engine = workbench.engine
+    was_draft = fieldwork.open_survey(
+        engine,
         survey,
         countries=countries,
         accept_draft_translations=accept_draft_translations,
         approval=approval or None,
     )
-    details = {"countries": sorted(countries or ()), "approval": approval}
-    audit(workbench.engine, principal.name, "opened", survey, details)
+    if was_draft:
+        opened = fieldwork.status(engine, survey).countries
+        details = {"countries": sorted(opened), "approval": approval}
+        audit(engine, principal.name, "opened", survey, details)
 
 
 def close_survey(workbench: Workbench, principal: Principal, survey: str) -> None:

@@ -5,7 +5,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,22 +15,36 @@ from surveys.descriptions import PACKAGE
 from surveys.exports import FORMATS
 from surveys.exports import export as export_release
 
-from . import comparing, demo, doctor, tickets
+from . import acts, comparing, demo, doctor
+from .accounts import list_researchers
+from .audit import COMMAND_LINE, audit
 from .backups import backup as write_backup
 from .backups import restore as read_backup
 from .datasets import Profile
 from .datasets import release as release_data
-from .fieldwork import load_published
+from .errors import ApiError
+from .fieldwork import list_surveys, load_published
 from .mixing import FEWEST
 from .mixing import mix as mix_responses
 from .progress import counted
-from .register import is_superseded, releases_of
+from .register import is_superseded, release_id, releases_of
 from .researcher_commands import audit_app, key_app, researcher_app
 from .serving import running
 from .serving import serve as run_server
 from .settings import Settings
 from .survey_commands import survey_app
-from .terminal import NO, Json, Name, database, errors_in_words, say, warn
+from .terminal import (
+    AT_THE_SERVER,
+    NO,
+    Json,
+    Name,
+    database,
+    errors_in_words,
+    say,
+    show,
+    warn,
+    workbench,
+)
 
 app = typer.Typer(
     help="Consented, anonymous attitude surveys in many countries, compared honestly.",
@@ -84,25 +98,44 @@ def serve(
     port: Port = 8000,
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
 ) -> None:
-    """Serve the published surveys."""
-    with database():
-        pass
-    run_server(host, port, workers)
+    """Serve the open surveys to respondents, and the workbench to researchers."""
+    with database() as engine:
+        surveys = [one for one in list_surveys(engine) if one["state"] != "draft"]
+        researchers = list_researchers(engine)
+
+    def announce(address: str) -> None:
+        for survey in surveys:
+            say(f"{survey['state']:6}  {address}/s/{survey['name']}")
+        if not surveys:
+            say("no survey is open yet: parallax survey open SURVEY")
+        say(f"researchers  {address}/login")
+        if not researchers:
+            say("nobody can sign in yet: parallax researcher add NAME --role owner")
+        say("Ctrl-C stops the service.")
+
+    with errors_in_words():
+        run_server(host, port, workers, announce)
 
 
 @tickets_app.command()
 def issue(
     survey: Name,
     country: Annotated[str, typer.Option(help="The invitees' country.")],
-    count: Annotated[int, typer.Option(min=1, help="How many tickets.")],
+    count: Annotated[
+        int, typer.Option(min=1, max=acts.MOST_TICKETS, help="How many tickets.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A new CSV file for the codes.")
     ],
 ) -> None:
     """Write new codes to a file; the service keeps only their hashes."""
-    with database() as engine:
+    with workbench() as bench:
         with output.open("x", encoding="utf-8") as file:
-            codes = tickets.issue(engine, survey, country, count)
+            try:
+                codes = acts.issue_tickets(bench, AT_THE_SERVER, survey, country, count)
+            except ApiError:
+                output.unlink()
+                raise
             file.write("code\n" + "".join(f"{code}\n" for code in codes))
         say(
             f"{count} codes are in {output}; nobody can make that list again.\n"
@@ -131,17 +164,42 @@ def release(
         Profile,
         typer.Option(help="internal: all; scientific: k >= 5; open: k >= 10, l >= 2."),
     ] = "internal",
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="SURVEY",
+            help="A survey with an older version of the questionnaire, oldest first.",
+        ),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="A column of an older version, renamed."),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VARIABLE", help="Reworded, with the same meaning."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write the protected data set of a survey; it supersedes the one before."""
+    renamed = dict(_renaming(each) for each in rename or ())
     with database() as engine:
-        facts = release_data(engine, survey, output, profile)["parallax"]
+        facts = release_data(
+            *(engine, survey, output, profile),
+            earlier=earlier or (),
+            renamed=renamed,
+            accepted=accept or (),
+        )["parallax"]
+        details = {"profile": profile, "release": release_id(output)}
+        audit(engine, COMMAND_LINE, "released", survey, details)
     if as_json:
         say(json.dumps(facts, ensure_ascii=False))
         return
+    diversity = "nothing is sensitive" if facts["l"] is None else f"l = {facts['l']}"
     say(
         f"{facts['n_responses']} responses in {output}, profile {profile}, "
-        f"k = {facts['k']}, l = {facts['l']}"
+        f"k = {facts['k']}, {diversity}"
     )
     hidden = {name: n for name, n in facts["suppressed_cells"].items() if n}
     for what, names in {
@@ -149,9 +207,19 @@ def release(
         "withheld cells": [f"{name} {n}" for name, n in hidden.items()],
         "left out": facts["left_out"],
         "margins left out": [" x ".join(each) for each in facts["margins_left_out"]],
+        "weights": [facts["weights"]["method"]] if "weights" in facts else [],
+        "versions": [each["survey"] for each in facts.get("versions", ())],
     }.items():
         if names:
             say(f"{what}: {', '.join(names)}")
+
+
+def _renaming(text: str) -> tuple[str, str]:
+    """Read ``OLD=NEW``."""
+    old, equals, new = text.partition("=")
+    if not (old and equals and new):
+        raise typer.BadParameter(f"write OLD=NEW, not {text!r}", param_hint="--rename")
+    return old, new
 
 
 @app.command()
@@ -160,18 +228,17 @@ def releases(survey: Name, as_json: Json = False) -> None:
     with database() as engine:
         load_published(engine, survey)
         rows = releases_of(engine, survey)
-    if as_json:
-        say(json.dumps(rows))
-        return
-    for row in rows:
+
+    def line(row: dict[str, Any]) -> str:
         newer = row["superseded_by"][:12]
         state = f"superseded by {newer}" if newer else "to be used"
-        say(
+        return (
             f"{row['release_id'][:12]}  {row['profile']}  {row['week']}  "
             f"{row['n_responses']} responses  {state}  {', '.join(row['folders'])}"
         )
-    if not rows:
-        say(f"nothing is released yet: parallax release {survey} -o FOLDER")
+
+    none = f"nothing is released yet: parallax release {survey} -o FOLDER"
+    show(rows, line, as_json=as_json, instead=none)
 
 
 @app.command()
@@ -181,10 +248,10 @@ def export(
         str, typer.Option(help=f"Formats, with commas: {', '.join(FORMATS)}.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The folder for the files.")
+        Path, typer.Option("--output", "-o", help="A new folder for the files.")
     ],
     language: Annotated[
-        str, typer.Option(help="Language of the labels, such as zh-Hans.")
+        str, typer.Option(help="Language of labels and documents, such as zh-Hans.")
     ] = "en",
     as_json: Json = False,
 ) -> None:
@@ -297,6 +364,7 @@ def backup(
     """Mix what can be mixed, then write everything to a file."""
     with database() as engine:
         waiting = write_backup(engine, file)
+        audit(engine, COMMAND_LINE, "backed_up")
         say(f"the backup is in {file}")
         if waiting:
             say(f"{waiting} responses wait to be mixed and are not in it")
@@ -306,7 +374,9 @@ def backup(
 def restore(file: Annotated[Path, typer.Argument(help="What backup wrote.")]) -> None:
     """Replace the database by a backup; withdrawn responses stay withdrawn."""
     with database() as engine:
-        say(f"{read_backup(engine, file)} rows restored")
+        n_rows = read_backup(engine, file)
+        audit(engine, COMMAND_LINE, "restored", details={"rows": n_rows})
+        say(f"{n_rows} rows restored")
 
 
 @app.command(name="doctor")

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from surveys import Survey, load
 
-from . import fieldwork
+from . import fieldwork, tickets
 from .comparing import compare_data, report_of
 from .database import create_engine_for, migrate
 from .datasets import release
@@ -131,15 +131,21 @@ def walk_folder(folder: Path, count: int) -> Walk:
     survey = load(folder)
     with (
         tempfile.TemporaryDirectory() as place,
-        running(installed(Path(place), survey)) as address,
+        running(app := installed(Path(place), survey)) as address,
         httpx.Client(timeout=60) as client,
     ):
-        seen = walk(client, f"{address}/s/{survey.name}", count=count)
+        codes: list[str] = []
+        if survey.study.tier == "T1":
+            engine = create_engine_for(app.state.settings)
+            codes = tickets.issue(engine, survey.name, survey.study.countries[0], count)
+            engine.dispose()
+        seen = walk(client, f"{address}/s/{survey.name}", count=count, tickets=codes)
         seen.expected.update(page.label for page in survey.questionnaire.pages)
         return seen
 
 
-def walk_at(url: str, survey: str, count: int) -> Walk:
-    """Send robots through a survey of a running service."""
+def walk_at(url: str, survey: str, count: int, codes: Sequence[str]) -> Walk:
+    """Send robots through a survey of a running service; each uses up a code."""
+    address = f"{url.rstrip('/')}/s/{survey}"
     with httpx.Client(timeout=60) as client:
-        return walk(client, f"{url.rstrip('/')}/s/{survey}", count=count)
+        return walk(client, address, count=count, tickets=codes)

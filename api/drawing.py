@@ -69,6 +69,12 @@ class ShownQuestion:
         return self.choices[0].id if self.choices else self.name
 
     @property
+    def unanswered(self) -> tuple["ShownQuestion", ...]:
+        """What to point out: the rows of a battery if only some have no answer."""
+        rows = [part for part in self.parts if not any(c.chosen for c in part.choices)]
+        return tuple(rows) if len(rows) < len(self.parts) else (self,)
+
+    @property
     def described_by(self) -> str:
         """The elements that explain the question, for ``aria-describedby``."""
         told = {

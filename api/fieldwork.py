@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, TypedDict
 
 from sqlalchemy import (
@@ -19,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlmodel import col
 
+from surveys.checks import find_unwritten
 from surveys.loading import load_files
 from surveys.survey import Survey
 
@@ -44,11 +47,16 @@ class Progress(TypedDict):
     """How often each page was shown."""
 
 
-def publish(engine: Engine, survey: Survey) -> None:
+def publish(engine: Engine, survey: Survey) -> bool:
     """Store a survey's files, so that it can be opened.
 
     A draft may be published again until it is opened; then only the same files are
     accepted, and nothing changes.
+
+    Returns
+    -------
+    bool
+        False if nothing changed.
 
     Raises
     ------
@@ -74,13 +82,14 @@ def publish(engine: Engine, survey: Survey) -> None:
         published = connection.execute(query.where(name == survey.name)).one_or_none()
         if published is not None and published.state != "draft":
             if published.files_hash == row.files_hash:
-                return
+                return False
             raise FieldworkError(
                 f"survey {survey.name!r} is {published.state} and cannot change any"
                 " more; publish the new files as a folder of another name"
             )
         connection.execute(delete(PublishedSurvey).where(name == survey.name))
         connection.execute(insert(PublishedSurvey).values(row.model_dump()))
+    return True
 
 
 def status(engine: Engine, name: str) -> SurveyStatus:
@@ -119,10 +128,10 @@ def open_survey(
     accept_draft_translations: bool = False,
     approval: str | None = None,
     synthetic: bool = False,
-) -> None:
+) -> bool:
     """Open a survey for respondents; from now on it cannot change.
 
-    Opening an open survey again in the same way does nothing.
+    Opening an open survey again does nothing, unless it is asked for in another way.
 
     Parameters
     ----------
@@ -136,7 +145,13 @@ def open_survey(
         Reference of the ethics or legal approval, stored with each country that
         needs one.
     synthetic : bool
-        The respondents are made up: no approval is needed, and the data say so.
+        The respondents are made up: every page says so, so that no approval is needed
+        and texts may still be unwritten.
+
+    Returns
+    -------
+    bool
+        False if it was open already.
 
     Raises
     ------
@@ -144,54 +159,100 @@ def open_survey(
     FieldworkError
         Something is missing, or the survey is closed or open in another way.
     """
-    survey = load_published(engine, name)
-    study = survey.study
-    chosen = sorted(study.countries if countries is None else set(countries))
-    required = set() if synthetic else {*study.approval_required} & {*chosen}
-    unknown = set(chosen) - set(study.countries)
-    if unknown or not chosen:
-        raise FieldworkError(
-            f"survey {name!r} cannot open in"
-            f" {', '.join(sorted(unknown)) or 'no country'}; its study.yaml names"
-            f" {', '.join(study.countries)}"
-        )
-    if survey.draft_languages and not accept_draft_translations:
-        raise FieldworkError(
-            f"survey {name!r}: {len(survey.draft_languages)} of"
-            f" {len(survey.languages)} languages are drafts"
-            f" ({', '.join(sorted(survey.draft_languages))}); have them adjudicated or"
-            " open with --accept-draft-translations"
-        )
-    if required and not approval:
-        raise FieldworkError(
-            f"survey {name!r} needs an approval in {', '.join(sorted(required))};"
-            " open with --approval REFERENCE, or with --country for the others only"
-        )
-    decided = {
-        "version": survey.version,
-        "countries": {
-            country: (approval or "") if country in required else ""
-            for country in chosen
-        },
-        "draft_translations": bool(survey.draft_languages),
-        "synthetic": synthetic,
+    published = status(engine, name)
+    survey = _load(engine, name, published.files_hash)
+    if countries is None:
+        countries = published.countries or survey.study.countries
+    chosen = sorted(set(countries))
+    required = set() if synthetic else {*survey.study.approval_required} & {*chosen}
+    approvals = {
+        country: (approval or "") if country in required else "" for country in chosen
     }
-    with writing(engine) as connection:
-        current = _status(connection, name)
-        if current.state == "draft" and current.version == survey.version:
-            connection.execute(
-                update(PublishedSurvey)
-                .where(col(PublishedSurvey.name) == name)
-                .values(state="open", opened_week=week_of(today()), **decided)
-            )
-        elif current.state != "open" or any(
-            getattr(current, key) != value for key, value in decided.items()
-        ):
+    if published.state != "draft":
+        if approval is None and {*approvals} == {*published.countries}:
+            approvals = published.countries
+        asked = ("open", approvals, synthetic)
+        if (published.state, published.countries, published.synthetic) != asked:
             raise FieldworkError(
-                f"survey {name!r} is {current.state} in"
-                f" {', '.join(current.countries)} and that cannot change any more;"
-                " publish it as a folder of another name to field it again"
+                f"survey {name!r} is {published.state}; it opened in week"
+                f" {published.opened_week} in {', '.join(published.countries)} and that"
+                " cannot change any more; publish it as a folder of another name to"
+                " field it again"
             )
+        return False
+    obstacles = list(
+        _obstacles(
+            survey,
+            approvals,
+            need_approval=required,
+            accepts_drafts=accept_draft_translations,
+            synthetic=synthetic,
+        )
+    )
+    if obstacles:
+        raise FieldworkError("\n".join([f"survey {name!r} stays a draft:", *obstacles]))
+    opening = (
+        update(PublishedSurvey)
+        .where(
+            col(PublishedSurvey.name) == name,
+            col(PublishedSurvey.state) == "draft",
+            col(PublishedSurvey.files_hash) == published.files_hash,
+        )
+        .values(
+            state="open",
+            version=survey.version,
+            countries=approvals,
+            opened_week=week_of(today()),
+            draft_translations=bool(survey.draft_languages),
+            synthetic=synthetic,
+        )
+    )
+    with writing(engine) as connection:
+        if connection.execute(opening).rowcount == 0:
+            raise FieldworkError(
+                f"survey {name!r} was opened or published anew meanwhile; look at"
+                " `parallax survey list` and try again"
+            )
+    return True
+
+
+def _obstacles(
+    survey: Survey,
+    approvals: Mapping[str, str],
+    *,
+    need_approval: Collection[str],
+    accepts_drafts: bool,
+    synthetic: bool,
+) -> Iterator[str]:
+    """Say everything that keeps a survey from opening in the countries."""
+    unknown = set(approvals) - set(survey.study.countries)
+    if unknown or not approvals:
+        yield (
+            f"It cannot open in {', '.join(sorted(unknown)) or 'no country'}; its"
+            f" study.yaml names {', '.join(survey.study.countries)}."
+        )
+    unwritten, in_file = list(find_unwritten(survey)), attrgetter("file")
+    if unwritten and not synthetic:
+        places = "; ".join(
+            f"{file}: {', '.join(text.where for text in texts)}"
+            for file, texts in groupby(sorted(unwritten, key=in_file), key=in_file)
+        )
+        yield (
+            "Texts are still to be written where [[double brackets]] stand"
+            f" ({places}). Write them, and publish the survey again."
+        )
+    if survey.draft_languages and not accepts_drafts:
+        yield (
+            f"{len(survey.draft_languages)} of {len(survey.languages)} languages are"
+            f" drafts ({', '.join(sorted(survey.draft_languages))}); have them"
+            " adjudicated or open with --accept-draft-translations."
+        )
+    lacking = sorted(country for country in need_approval if not approvals[country])
+    if lacking:
+        yield (
+            f"It needs an approval in {', '.join(lacking)}; open with --approval"
+            " REFERENCE, or with --country for the others only."
+        )
 
 
 def close_survey(engine: Engine, name: str) -> int:

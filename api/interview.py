@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from surveys.questionnaire import Answer, Answers, Page, Questionnaire
-from surveys.routing import next_page, previous_page
+from surveys.routing import next_page, pages_to_come, previous_page
 
 from .codes import new_code
 from .errors import StateInvalid
@@ -108,10 +108,16 @@ class Interview:
         page = previous_page(questionnaire, context, before, path)
         self.page = page.name if page else INFORMATION
 
-    def place(self, path: Sequence[Page]) -> tuple[int, int]:
-        """Which part this is of how many, as far as the answers tell.
+    def place(
+        self, questionnaire: Questionnaire, context: Answers, path: Sequence[Page]
+    ) -> tuple[int, int]:
+        """Which part this is of how many at most; the last is the review.
 
-        Parts are the pages on the respondent's path, and the review.
+        Going on, a respondent never sees the second number grow: it counts every page
+        that may still come.
         """
-        parts = [*(page.name for page in path), REVIEW]
-        return parts.index(self.page) + 1, len(parts)
+        if self.page == REVIEW:
+            return len(path) + 1, len(path) + 1
+        part = [page.name for page in path].index(self.page) + 1
+        to_come = pages_to_come(questionnaire, context, self.page, path)
+        return part, part + len(to_come) + 1

@@ -183,16 +183,22 @@ class Visit:
         *,
         is_first: bool = False,
     ) -> HTMLResponse:
-        """Show the information and the boxes for consent; ``typed`` stands in them."""
+        """Show the information and the boxes for consent.
+
+        ``typed`` stands in them, or else what was agreed to before coming back.
+        """
         text = self.language.text
+        if typed is None:
+            consents = self.interview.consents
+            typed = {f"consent_{name}": ["yes"] for name in consents if consents[name]}
         boxes = [
-            self._plain_question(name, label, typed or {}, problems or {})
+            self._plain_question(name, label, typed, problems or {})
             for name, label in self.consent.boxes.items()
         ]
         ticket = None
         if self.fielded.status.tier == "T1":
             label = text("Your access code")
-            ticket = self._plain_question("ticket", label, typed or {}, problems or {})
+            ticket = self._plain_question("ticket", label, typed, problems or {})
         asked = [*boxes, ticket] if ticket else boxes
         return self._form(
             "information",
@@ -222,7 +228,12 @@ class Visit:
         drawn = drawing.draw(self.page)
         part = self._part
         wrong = [question for question in flat(drawn) if question.problem]
-        open_ = [question for question in drawn if question.name in set(skipped)]
+        open_ = [
+            row
+            for question in drawn
+            if question.name in set(skipped)
+            for row in question.unanswered
+        ]
         return self._form(
             "answering",
             part,
@@ -320,7 +331,7 @@ class Visit:
 
     @property
     def _part(self) -> str:
-        part, parts = self.interview.place(self.path)
+        part, parts = self.interview.place(self.questionnaire, self.context, self.path)
         return self.language.text("Part {part} of {parts}", part=part, parts=parts)
 
     @property
@@ -345,10 +356,13 @@ class Visit:
             typed="".join(typed.get(name, ())),
         )
 
-    def _form(self, template: str, title: str, **values: object) -> HTMLResponse:
-        if values.get("problems"):
+    def _form(self, template: str, title: str, **values: Any) -> HTMLResponse:
+        if problems := values.get("problems"):
             title = f"{self.language.text('Error:')} {title}"
             values["status"] = 422
+            values["how_many"] = self.language.count(
+                "There is a problem", "There are {number} problems", len(problems)
+            )
         state = self.seal.seal(self.interview.state)
         return self._page(
             template, title, state=state, others=self._languages, **values

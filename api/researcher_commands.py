@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from .accounts import EVERY, Enrolment, Role
 from .errors import AuditBroken
 from .security import new_password
 from .settings import Settings
-from .terminal import NO, Json, database, say
+from .terminal import NO, Json, database, say, show
 
 researcher_app = typer.Typer(
     help="Who may sign in, and what each may do.", no_args_is_help=True
@@ -85,14 +85,13 @@ def list_researchers(as_json: Json = False) -> None:
     """List the researchers and their roles."""
     with database() as engine:
         rows = accounts.list_researchers(engine)
-    if as_json:
-        say(json.dumps(rows))
-        return
-    for row in rows:
+
+    def line(row: dict[str, Any]) -> str:
         roles = ", ".join(f"{role} in {name}" for name, role in row["roles"].items())
-        say(f"{row['name']}  {(roles or 'no role') if row['active'] else 'revoked'}")
-    if not rows:
-        say("there is no researcher yet: parallax researcher add NAME --role owner")
+        return f"{row['name']}  {(roles or 'no role') if row['active'] else 'revoked'}"
+
+    nobody = "there is no researcher yet: parallax researcher add NAME --role owner"
+    show(rows, line, as_json=as_json, instead=nobody)
 
 
 @key_app.command(name="add")
@@ -115,15 +114,14 @@ def list_keys(as_json: Json = False) -> None:
     """List the keys: who has them, what they may do, until when."""
     with database() as engine:
         rows = accounts.list_keys(engine)
-    if as_json:
-        say(json.dumps(rows))
-        return
-    for row in rows:
+
+    def line(row: dict[str, Any]) -> str:
         scopes = ", ".join(f"{name}:{role}" for name, role in row["scopes"].items())
         until = datetime.fromtimestamp(row["expires"], UTC).date()
-        say(f"{row['key_id']}  {row['researcher']}  {scopes}  until {until}")
-    if not rows:
-        say("there is no key: parallax key add NAME --scope SURVEY:ROLE")
+        return f"{row['key_id']}  {row['researcher']}  {scopes}  until {until}"
+
+    none = "there is no key: parallax key add NAME --scope SURVEY:ROLE"
+    show(rows, line, as_json=as_json, instead=none)
 
 
 @key_app.command(name="revoke")
@@ -154,22 +152,21 @@ def verify(
     say(chain.last)
 
 
-@audit_app.command()
-def show(
+@audit_app.command(name="show")
+def show_acts(
     last: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Show what researchers did lately."""
     with database() as engine, engine.connect() as connection:
         acts = audit.latest(connection, last)
-    if as_json:
-        say(json.dumps(acts, ensure_ascii=False))
-        return
-    for act in acts:
+
+    def line(act: dict[str, Any]) -> str:
         details = json.dumps(act["details"], ensure_ascii=False)
-        say(
-            f"{act['at']}  {act['researcher']}  {act['act']}  {act['survey']} {details}"
-        )
+        who, what = act["researcher"], act["act"]
+        return f"{act['at']}  {who}  {what}  {act['survey']} {details}"
+
+    show(acts, line, as_json=as_json, instead="nobody has done anything yet")
 
 
 def _password(typed: bool) -> str:

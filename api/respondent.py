@@ -16,7 +16,6 @@ from .codes import new_code, normalise, ticket_hash, withdrawal_hashes
 from .consent import REQUIRED
 from .dependencies import (
     ADDRESS,
-    READ,
     OpenSurvey,
     Service,
     ServiceDep,
@@ -35,7 +34,7 @@ FRAME = ("state", "action", "language")
 """Controls of every form in an interview."""
 
 
-@router.api_route("", methods=READ)
+@router.get("")
 async def show_information(
     request: Request, fielded: OpenSurvey, service: ServiceDep, wanted: Wanted = ""
 ) -> HTMLResponse:

@@ -7,10 +7,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
 from . import drafts
-from .codes import new_code, normalise, withdrawal_hashes
+from .codes import normalise, withdrawal_hashes
 from .dependencies import (
     ADDRESS,
-    READ,
     Fielded,
     FieldedSurvey,
     OpenSurvey,
@@ -28,7 +27,7 @@ from .withdrawals import withdraw
 router = APIRouter(prefix=ADDRESS, default_response_class=HTMLResponse)
 
 
-@router.api_route("/resume", methods=READ)
+@router.get("/resume")
 async def show_resume(
     request: Request, fielded: OpenSurvey, wanted: Wanted = ""
 ) -> HTMLResponse:
@@ -46,7 +45,9 @@ async def resume(
     code = normalise(form.one("code"))
     content = code and await run_in_threadpool(_find, service, fielded.name, code)
     if not content:
-        return _ask_for_resume_code(fielded, tag, typed=form.one("code"), status=422)
+        text = language(tag).text
+        problem = text("We found no saved answers for this code. Please check it.")
+        return _ask_for_resume_code(fielded, tag, form.one("code"), problem)
     state = json.loads(content)
     interview = Interview.from_state(state, fielded.name, fielded.survey.version)
     visit = Visit(fielded, interview, service.seal)
@@ -54,42 +55,35 @@ async def resume(
     return visit.show()
 
 
-@router.api_route("/withdraw", methods=READ)
+@router.get("/withdraw")
 async def show_withdrawal(
     request: Request, fielded: FieldedSurvey, wanted: Wanted = ""
 ) -> HTMLResponse:
     """Ask for a withdrawal code; opening a page withdraws nothing."""
     tag = preferred_language(request, fielded, wanted)
-    text = language(tag).text
-    return render_in(
-        fielded,
-        tag,
-        "code",
-        text("Delete my answers"),
-        heading=text("Delete my answers"),
-        text=text("Type the withdrawal code that you got when you sent your answers."),
-        button=text("Delete my answers"),
-        action=f"/s/{fielded.name}/withdraw",
-        typed="",
-        problem="",
-    )
+    return _ask_for_withdrawal_code(fielded, tag)
 
 
 @router.post("/withdraw")
 async def withdraw_response(
     form: FormDep, fielded: FieldedSurvey, service: ServiceDep
 ) -> HTMLResponse:
-    """Delete a response; the page is the same whatever the code."""
+    """Delete a response; the page is the same for everything that may be a code."""
     form.allow("code", "language")
     tag = form.choice("language", fielded.languages)
-    code = normalise(form.one("code")) or new_code()
+    text = language(tag).text
+    code = normalise(form.one("code"))
+    if code is None:
+        problem = text(
+            "Please type the whole code: seven groups of four letters and digits."
+        )
+        return _ask_for_withdrawal_code(fielded, tag, form.one("code"), problem)
     hashes = withdrawal_hashes(service.settings.keys("withdrawal"), code)
     await service.recorder.write(lambda connection: withdraw(connection, hashes))
-    text = language(tag).text
     return render_in(
         fielded,
         tag,
-        "message",
+        "withdrawn",
         text("Your request was carried out"),
         heading=text("Your request was carried out"),
         text=text(
@@ -101,22 +95,52 @@ async def withdraw_response(
 
 
 def _ask_for_resume_code(
-    fielded: Fielded, tag: str, *, typed: str = "", status: int = 200
+    fielded: Fielded, tag: str, typed: str = "", problem: str = ""
 ) -> HTMLResponse:
     text = language(tag).text
-    problem = text("We found no saved answers for this code. Please check it.")
+    return _ask_for_code(
+        fielded,
+        tag,
+        "resume",
+        heading=text("Continue saved answers"),
+        text=text("Type the code that you got when you saved your answers."),
+        button=text("Continue"),
+        typed=typed,
+        problem=problem,
+    )
+
+
+def _ask_for_withdrawal_code(
+    fielded: Fielded, tag: str, typed: str = "", problem: str = ""
+) -> HTMLResponse:
+    text = language(tag).text
+    return _ask_for_code(
+        fielded,
+        tag,
+        "withdraw",
+        heading=text("Delete my answers"),
+        text=text("Type the withdrawal code that you got when you sent your answers."),
+        button=text("Delete my answers"),
+        typed=typed,
+        problem=problem,
+    )
+
+
+def _ask_for_code(
+    fielded: Fielded, tag: str, page: str, *, heading: str, problem: str, **values: str
+) -> HTMLResponse:
+    """Ask for a code; a problem stands beside the field, which keeps what was typed."""
+    error = f"{language(tag).text('Error:')} " if problem else ""
     return render_in(
         fielded,
         tag,
         "code",
-        text("Continue saved answers"),
-        status=status,
-        heading=text("Continue saved answers"),
-        text=text("Type the code that you got when you saved your answers."),
-        button=text("Continue"),
-        action=f"/s/{fielded.name}/resume",
-        typed=typed,
-        problem=problem if status == 422 else "",
+        f"{error}{heading}",
+        status=422 if problem else 200,
+        action=f"/s/{fielded.name}/{page}",
+        heading=heading,
+        problem=problem,
+        **values,
     )
 
 

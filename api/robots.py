@@ -165,7 +165,7 @@ def interview(
     Raises
     ------
     DeadEnd
-        When a page cannot be passed.
+        When a page cannot be passed, or asks for a code that the robot has not.
     """
     response = client.get(url, params={"language": language})
     headings: list[str] = []
@@ -183,6 +183,12 @@ def interview(
         headings.append(form.heading)
         fields = fill_in(form, choose)
         if any(control.name == "ticket" for control in form.controls):
+            if not ticket:
+                raise DeadEnd(
+                    "the survey asks for an access code (tier T1), and a robot has"
+                    " none; issue codes with `parallax tickets issue` and give the file"
+                    " with --codes: each robot uses one up"
+                )
             fields["ticket"] = [ticket]
         button = press(form) if press else ""
         if not button:
@@ -254,7 +260,7 @@ def walk(
 
     for number in range(count):
         language = languages[number % len(languages)]
-        ticket = tickets[number] if tickets else ""
+        ticket = tickets[number] if number < len(tickets) else ""
         headings = interview(
             client, url, choose, language=language, press=press, ticket=ticket
         )

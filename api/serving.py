@@ -1,15 +1,17 @@
 """A real server: the service's own, and one in a thread for demo, robots and tests."""
 
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 QUIET: Any = {
     "access_log": False,
@@ -28,18 +30,37 @@ START_SECONDS = 60
 
 
 class ServiceStopped(RuntimeError):
-    """The server ended before it was ready, for example because the port is taken."""
+    """The server ended before it was ready."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"nothing can listen on {host}:{port}: the port is taken, or the address is"
+            " none of this machine; choose others"
+        )
 
 
-def serve(host: str, port: int, workers: int) -> None:
+def serve(host: str, port: int, workers: int, announce: Callable[[str], None]) -> None:
     """Serve the installation that the environment names, until SIGTERM or Ctrl-C.
 
     Then no connection is taken any more, what was asked is answered, what was accepted
     is written, and the process exits with 0.
+
+    Parameters
+    ----------
+    host : str
+    port : int
+        0 takes a free one.
+    workers : int
+    announce : callable
+        Told the address as soon as it takes connections.
+
+    Raises
+    ------
+    ServiceStopped
     """
     # uvicorn ends its work at a SIGTERM and then raises it again for this handler
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    config = uvicorn.Config(
         "api.main:create_app_from_environment",
         factory=True,
         host=host,
@@ -50,6 +71,21 @@ def serve(host: str, port: int, workers: int) -> None:
         timeout_worker_healthcheck=START_SECONDS,
         **QUIET,
     )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ServiceStopped(host, port) from error
+    announce(_address(host, listener.getsockname()[1]))
+    with suppress(KeyboardInterrupt):
+        if workers > 1:
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager
@@ -65,11 +101,11 @@ def running(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> Iterator[st
     thread.start()
     while not server.started:
         if not thread.is_alive():
-            raise ServiceStopped(f"no server on {host}:{port}: is the port taken?")
+            raise ServiceStopped(host, port)
         time.sleep(0.01)
     try:
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://{host}:{port}"
+        yield _address(host, port)
     finally:
         server.should_exit = True
         thread.join()

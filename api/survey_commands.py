@@ -2,19 +2,32 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
 from surveys import load
+from surveys.checks import find_unwritten
 from surveys.limesurvey import read_limesurvey
-from surveys.schemas import starter
+from surveys.schemas import starter, write_schema
 from surveys.translations import completeness
 from surveys.xlsform import read_xlsform, write_xlsform
 
-from . import demo, fieldwork, translating
+from . import acts, demo, fieldwork, translating
+from .audit import COMMAND_LINE, audit
 from .errors import FilesRefused
-from .terminal import NO, Json, Name, database, errors_in_words, say
+from .terminal import (
+    AT_THE_SERVER,
+    NO,
+    Json,
+    Name,
+    database,
+    errors_in_words,
+    say,
+    show,
+    warn,
+    workbench,
+)
 
 survey_app = typer.Typer(
     help="Write, check, publish, open and close surveys.", no_args_is_help=True
@@ -31,6 +44,26 @@ def new(
     with errors_in_words():
         translating.write_files(folder, starter(folder.absolute().name))
         say(f"a survey to begin from is in {folder}: parallax survey check {folder}")
+
+
+@survey_app.command()
+def schema(
+    file: Annotated[
+        Path | None, typer.Argument(help="A new file; printed when not given.")
+    ] = None,
+    of: Annotated[
+        Literal["questionnaire", "study"], typer.Option(help="Which YAML file.")
+    ] = "questionnaire",
+) -> None:
+    """Write the JSON Schema of a survey's YAML file, for editors that complete it."""
+    with errors_in_words():
+        written = write_schema(f"{of}.yaml")
+        if file is None:
+            say(written.rstrip())
+            return
+        with file.open("x", encoding="utf-8") as output:
+            output.write(written)
+        say(f"for the first line of {of}.yaml:\n# yaml-language-server: $schema={file}")
 
 
 @survey_app.command(name="import")
@@ -135,6 +168,7 @@ def check(
     """Check a survey's files; report every mistake at once."""
     with errors_in_words():
         survey = load(folder)
+        unwritten = [str(text) for text in find_unwritten(survey)]
         facts = {
             "survey": survey.name,
             "version": survey.version,
@@ -144,6 +178,7 @@ def check(
             "questions": sum(1 for _ in survey.questionnaire.questions),
             "countries": list(survey.study.countries),
             "tier": survey.study.tier,
+            "unwritten": unwritten,
         }
     if as_json:
         say(json.dumps(facts))
@@ -155,6 +190,13 @@ def check(
     if survey.draft_languages:
         say(f"draft translations: {', '.join(sorted(survey.draft_languages))}")
     say(f"version {survey.version}")
+    if unwritten:
+        warn(
+            "the survey cannot open: these texts are still to be written where [[double"
+            " brackets]] stand"
+        )
+        for text in unwritten:
+            typer.echo(text, err=True)
 
 
 @survey_app.command()
@@ -164,7 +206,9 @@ def publish(
     """Store a survey's files so that it can be opened."""
     with database() as engine:
         survey = load(folder)
-        fieldwork.publish(engine, survey)
+        if fieldwork.publish(engine, survey):
+            details = {"version": survey.version}
+            audit(engine, COMMAND_LINE, "published", survey.name, details)
         say(f"{survey.name} is published, version {survey.version[:12]}")
 
 
@@ -173,13 +217,14 @@ def list_surveys(as_json: Json = False) -> None:
     """List the published surveys."""
     with database() as engine:
         rows = fieldwork.list_surveys(engine)
-    if as_json:
-        say(json.dumps(rows))
-        return
-    for row in rows:
-        say(f"{row['name']}  {row['state']}  {row['tier']}  {row['countries']}")
-    if not rows:
-        say("no survey is published yet: parallax survey publish FOLDER")
+
+    def line(row: dict[str, Any]) -> str:
+        since = f" since {row['opened_week']}" if row["opened_week"] else ""
+        countries = ", ".join(row["countries"]) or "no country yet"
+        return f"{row['name']}  {row['state']}{since}  {row['tier']}  {countries}"
+
+    none = "no survey is published yet: parallax survey publish FOLDER"
+    show(rows, line, as_json=as_json, instead=none)
 
 
 @survey_app.command(name="open")
@@ -198,22 +243,27 @@ def open_survey(
     ] = None,
 ) -> None:
     """Open a survey: from now on its version, tier and consent text are fixed."""
-    with database() as engine:
-        fieldwork.open_survey(
-            engine,
+    with workbench() as bench:
+        before = fieldwork.status(bench.engine, survey)
+        acts.open_survey(
+            bench,
+            AT_THE_SERVER,
             survey,
             countries=country,
             accept_draft_translations=accept_draft_translations,
-            approval=approval,
+            approval=approval or "",
         )
-        say(f"{survey} is open")
+        if before.state == "open":
+            say(f"{survey} is open since week {before.opened_week}: nothing to do")
+        else:
+            say(f"{survey} is open: parallax serve")
 
 
 @survey_app.command()
 def close(survey: Name) -> None:
     """Close a survey and mix what still waits."""
-    with database() as engine:
-        fieldwork.close_survey(engine, survey)
+    with workbench() as bench:
+        acts.close_survey(bench, AT_THE_SERVER, survey)
         say(f"{survey} is closed")
 
 
@@ -234,11 +284,16 @@ def bots(
     url: Annotated[
         str | None, typer.Option(help="A running service; else one is started.")
     ] = None,
+    codes: Annotated[
+        Path | None,
+        typer.Option(help="With --url and tier T1: what `tickets issue` wrote."),
+    ] = None,
 ) -> None:
     """Send robots that know only HTML through every path of a survey."""
     with errors_in_words():
+        tickets = codes.read_text("utf-8").split()[1:] if codes else []
         walk = (
-            demo.walk_at(url, survey, count)
+            demo.walk_at(url, survey, count, tickets)
             if url
             else demo.walk_folder(Path(survey), count)
         )

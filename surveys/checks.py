@@ -1,13 +1,15 @@
 """What a form alone cannot show: whether the parts of a survey fit together."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from itertools import groupby
 
 from babel.core import Locale, UnknownLocaleError
 
 from .codebook import MISSING_CODES, RECORD_COLUMNS, columns_of
-from .errors import suggest
+from .errors import Mistake, suggest
 from .experiments import draws_of
 from .questionnaire import (
     QUESTION_TYPES,
@@ -20,6 +22,8 @@ from .questionnaire import (
     Questionnaire,
 )
 from .study import Study
+from .survey import Survey
+from .texts import translate_questionnaire, translate_study
 
 Finding = tuple[str, str]
 """Where a mistake is, and what it is."""
@@ -33,6 +37,9 @@ RESERVED_NAMES = {
     *("action", "state", "title", "pages", "choices", "study"),
 }
 """Names that forms, releases and translation files use themselves."""
+
+UNWRITTEN = re.compile(r"\[\[(.+?)\]\]", re.DOTALL)
+"""``[[what an author still has to write]]``, in any text."""
 
 
 def check_questionnaire(questionnaire: Questionnaire) -> Iterator[Finding]:
@@ -135,6 +142,55 @@ def _check_recodings(study: Study, questionnaire: Questionnaire) -> Iterator[Fin
 
 
 _MERGED, _BANDED = ("select_one", "likert"), ("integer", "decimal")
+
+
+def find_unwritten(survey: Survey) -> Iterator[Mistake]:
+    """Find what stands in ``[[double brackets]]``: it is still to be written.
+
+    Such texts are no mistakes while a survey is made, but nobody should read them.
+
+    Parameters
+    ----------
+    survey
+        As `load` made it.
+
+    Yields
+    ------
+    Mistake
+        File, where, and what the brackets say. Of a translation only where the English
+        is written: the others have to be translated anew anyway.
+
+    Examples
+    --------
+    >>> from surveys import load_files
+    >>> from surveys.schemas import starter
+    >>> print(next(find_unwritten(load_files("trains", starter("trains")))))
+    study.yaml: asked_by: Write who asks and who pays for it.
+    """
+    texts: list[tuple[str, str, str]] = []
+
+    def note(file: str, where: str, text: str) -> str:
+        texts.append((file, where, text))
+        return text
+
+    for language, questionnaire in survey.questionnaires.items():
+        files = ("questionnaire.yaml", "study.yaml")
+        if language != "en":
+            files = (f"{language}.po", f"{language}.po")
+        translate_questionnaire(questionnaire, partial(note, files[0]))
+        translate_study(survey.studies[language], partial(note, files[1]))
+    for item, text in survey.study.disclosure.model_dump().items():
+        note("study.yaml", f"disclosure.{item}", str(text))
+    for source in survey.population["source"].unique():
+        note("population.csv", "source", source)
+    in_english = set()
+    for file, where, text in texts:
+        said = " ".join(" ".join(UNWRITTEN.findall(text)).split())
+        if said and where not in in_english:
+            if not file.endswith(".po"):
+                in_english.add(where)
+                where = where.removeprefix("study.")
+            yield Mistake(file, where, said)
 
 
 def place(page: Page, question: Question | None = None) -> str:

@@ -74,6 +74,34 @@ def path_of(questionnaire: Questionnaire, context: Answers) -> tuple[Page, ...]:
     return tuple(page for page, _ in walk(questionnaire, context))
 
 
+def pages_to_come(
+    questionnaire: Questionnaire, context: Answers, after: str, path: Sequence[Page]
+) -> tuple[Page, ...]:
+    """Pages that a respondent may still see, whatever is answered from one page on.
+
+    Parameters
+    ----------
+    questionnaire
+        In any language.
+    context
+        Answers, random assignment and system variables by name.
+    after
+        Name of a page on the path; it and later ones may be answered anew.
+    path
+        What `path_of` returned.
+    """
+    pages: list[Page] = []
+    undecided: set[str] = set()
+    start = _places(questionnaire, context)[after]
+    for page in pages_of(questionnaire, context)[start:]:
+        conditions = [page.relevant, *(one.relevant for one in page.questions)]
+        asked = {name for one in conditions if one for name in one.names}
+        if page in path or asked & undecided:
+            pages.append(page)
+            undecided.update(name for one in page.questions for name in one.variables)
+    return tuple(pages[1:])
+
+
 def next_page(
     questionnaire: Questionnaire,
     context: Answers,

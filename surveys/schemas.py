@@ -202,6 +202,17 @@ def _as_in_yaml(part: Any) -> Any:
     return kept
 
 
+def write_schema(file: str) -> str:
+    """Write `json_schema` of a file as indented text.
+
+    Examples
+    --------
+    >>> write_schema("study.yaml").splitlines()[1]
+    '  "$schema": "https://json-schema.org/draft/2020-12/schema",'
+    """
+    return f"{json.dumps(json_schema(file), ensure_ascii=False, indent=2)}\n"
+
+
 def starter(name: str) -> dict[str, str]:
     """Write the files of a small survey with comments, to begin one's own from.
 
@@ -233,6 +244,5 @@ def starter(name: str) -> dict[str, str]:
     }
     load_files(name, written)
     for file in MODELS:
-        schema = json.dumps(json_schema(file), ensure_ascii=False, indent=2)
-        written[f"{file.removesuffix('.yaml')}.schema.json"] = f"{schema}\n"
+        written[f"{file.removesuffix('.yaml')}.schema.json"] = write_schema(file)
     return written

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert
 from typer.testing import CliRunner
 
+from api import fieldwork, tickets
 from api.cli import app
 from api.database import create_engine_for, writing
 from api.models import Response
@@ -70,18 +71,44 @@ def parallax(tmp_path, monkeypatch):
     return run
 
 
-def test_a_survey_is_checked_published_opened_and_closed(parallax):
-    assert "no mistakes" in parallax("survey", "check", SHIPPED)[1]
-    assert parallax("survey", "publish", SHIPPED)[0] == 0
+def write_finished(folder):
+    """The shipped survey, with every text written that it leaves to its users."""
+    shutil.copytree(SHIPPED, folder)
+    for file in folder.iterdir():
+        text = file.read_text().replace("[[", "").replace("]]", "")
+        file.write_text(text)
+
+
+def done(parallax):
+    """What the audit log says was done, by whom, about which survey."""
+    acts = json.loads(parallax("audit", "show", "--json")[1])
+    return [(act["researcher"], act["act"], act["survey"]) for act in acts]
+
+
+def test_a_survey_is_checked_published_opened_and_closed(parallax, tmp_path):
+    write_finished(tmp_path / "social_credit")
+    status, output, error = parallax("survey", "check", "social_credit")
+    assert (status, "no mistakes" in output, error) == (0, True, "")
+    assert parallax("survey", "publish", "social_credit")[0] == 0
+    listed = "social_credit  draft  T0  no country yet\n"
+    assert parallax("survey", "list")[1] == listed
     status, _, error = parallax("survey", "open", "social_credit")
     assert (status, "--accept-draft-translations" in error) == (2, True)
+    assert "--approval REFERENCE" in error, "everything that is missing is said at once"
     drafts = "--accept-draft-translations"
-    status, _, error = parallax("survey", "open", "social_credit", drafts)
-    assert (status, "--approval REFERENCE" in error) == (2, True)
     opened = parallax("survey", "open", "social_credit", drafts, "--approval", "IRB 7")
-    assert opened[0] == 0
+    assert opened[:2] == (0, "social_credit is open: parallax serve\n")
     (row,) = json.loads(parallax("survey", "list", "--json")[1])
     assert row["countries"]["CN"] == "IRB 7"
+    week = row["opened_week"]
+    listed = f"social_credit  open since {week}  T0  CN, DE, GB, IT, US\n"
+    assert parallax("survey", "list")[1] == listed
+    for again in ((), (drafts, "--approval", "IRB 7")):
+        status, output, error = parallax("survey", "open", "social_credit", *again)
+        assert (status, error) == (0, "")
+        assert output == f"social_credit is open since week {week}: nothing to do\n"
+    status, _, error = parallax("survey", "open", "social_credit", "--country", "DE")
+    assert (status, f"is open; it opened in week {week} in CN" in error) == (2, True)
     assert (
         json.loads(parallax("survey", "progress", "social_credit")[1])["waiting"] == 0
     )
@@ -89,6 +116,38 @@ def test_a_survey_is_checked_published_opened_and_closed(parallax):
     status, _, error = parallax("release", "social_credit", "-o", "data")
     assert (status, "has 0 mixed responses" in error) == (2, True)
     assert parallax("survey", "close", "social_credit")[0] == 0
+    by_whom = {("command line", "social_credit")}
+    assert {(who, survey) for who, _, survey in done(parallax)} == by_whom
+    assert [act for _, act, _ in done(parallax)] == ["published", "opened", "closed"]
+
+
+UNWRITTEN = (
+    ("tea", 18, "study.yaml: asked_by: Write who asks and who pays for it."),
+    ("social_credit", 6, "study.yaml: asked_by: The Example Institute for Social"),
+)
+
+
+@pytest.mark.parametrize(("name", "count", "first"), UNWRITTEN)
+def test_texts_that_are_still_to_be_written_are_listed_and_never_open(
+    parallax, tmp_path, name, count, first
+):
+    if name == "tea":
+        parallax("survey", "new", "tea")
+    else:
+        shutil.copytree(SHIPPED, tmp_path / name)
+    status, output, error = parallax("survey", "check", name)
+    assert (status, "no mistakes" in output) == (0, True)
+    warning, *lines = error.splitlines()
+    assert "[[double brackets]]" in warning
+    assert len(lines) == count
+    assert lines[0].startswith(first)
+    facts = json.loads(parallax("survey", "check", name, "--json")[1])
+    assert facts["unwritten"] == lines
+    parallax("survey", "publish", name)
+    how = ("--accept-draft-translations", "--approval", "IRB 7")
+    status, _, error = parallax("survey", "open", name, *how)
+    assert (status, "study.yaml: asked_by, " in error) == (2, True)
+    assert json.loads(parallax("survey", "list", "--json")[1])[0]["state"] == "draft"
 
 
 def test_mistakes_in_a_survey_are_an_answer_of_no(parallax, tmp_path):
@@ -110,13 +169,40 @@ def test_unknown_surveys_and_unsafe_settings_are_usage_errors(parallax, monkeypa
 
 
 def test_the_service_starts_on_a_migrated_database(parallax, monkeypatch, tmp_path):
-    started = {}
-    monkeypatch.setattr("uvicorn.run", lambda _, **how: started.update(how))
+    started = []
+    monkeypatch.setattr(
+        "api.serving.Multiprocess.run", lambda server: started.append(server)
+    )
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    assert parallax("serve", "--port", "8001", "--workers", "2")[0] == 0
-    assert (started["port"], started["workers"]) == (8001, 2)
-    assert not started["access_log"]
+    told = parallax("serve", "--port", "0", "--workers", "2")
+    assert told[::2] == (0, "")
+    (server,) = started
+    assert (server.config.workers, server.config.access_log) == (2, False)
+    (listener,) = server.sockets
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    assert told[1].splitlines() == [
+        "no survey is open yet: parallax survey open SURVEY",
+        f"researchers  {address}/login",
+        "nobody can sign in yet: parallax researcher add NAME --role owner",
+        "Ctrl-C stops the service.",
+    ]
     assert (tmp_path / "var" / "parallax.sqlite3").exists()
+    port = listener.getsockname()[1]
+    status, _, error = parallax("serve", "--port", port)
+    assert (status, f"nothing can listen on 127.0.0.1:{port}" in error) == (2, True)
+    parallax("survey", "publish", EVERY_TYPE)
+    listener.close()
+    assert parallax("survey", "open", "every_type", "--country", "DE")[0] == 0
+    told = parallax("serve", "--port", "0", "--workers", "2")[1].splitlines()
+    assert told[0].startswith("open    http://127.0.0.1:")
+    assert told[0].endswith("/s/every_type")
+    started.pop().sockets[0].close()
+
+
+def test_a_taken_port_is_said_in_words_by_the_demo(parallax, monkeypatch):
+    monkeypatch.setattr("uvicorn.Server.run", lambda _: None)
+    status, _, error = parallax("survey", "bots", EVERY_TYPE)
+    assert (status, "nothing can listen on 127.0.0.1" in error) == (2, True)
 
 
 def test_robots_walk_every_path_of_a_survey(parallax):
@@ -125,11 +211,63 @@ def test_robots_walk_every_path_of_a_survey(parallax):
     assert output.startswith("30 robots finished")
 
 
-def test_tickets_are_for_surveys_that_ask_for_them(parallax):
-    parallax("survey", "publish", SHIPPED)
+def write_invited(folder):
+    """A survey of tier T1."""
+    shutil.copytree(EVERY_TYPE, folder)
+    study = (folder / "study.yaml").read_text()
+    (folder / "study.yaml").write_text(study.replace("tier: T0", "tier: T1"))
+
+
+def test_tickets_are_for_surveys_that_ask_for_them(parallax, tmp_path):
+    parallax("survey", "publish", EVERY_TYPE)
     arguments = ("--country", "DE", "--count", "3", "-o", "codes.csv")
-    status, _, error = parallax("tickets", "issue", "social_credit", *arguments)
+    status, _, error = parallax("tickets", "issue", "every_type", *arguments)
     assert (status, "tier T1" in error) == (2, True)
+    write_invited(tmp_path / "invited")
+    parallax("survey", "publish", "invited")
+    assert parallax("tickets", "issue", "invited", *arguments)[0] == 0
+    assert len((tmp_path / "codes.csv").read_text().split()) == 4
+    status, _, error = parallax("tickets", "issue", "invited", *arguments)
+    assert (status, error) == (
+        2,
+        "error: codes.csv: is there already; choose a new name\n",
+    )
+    assert done(parallax)[-1] == ("command line", "tickets_issued", "invited")
+    assert [act for _, act, _ in done(parallax)].count("tickets_issued") == 1
+
+
+def test_robots_get_codes_where_a_survey_asks_for_them(parallax, tmp_path):
+    write_invited(tmp_path / "invited")
+    output = parallax("survey", "bots", "invited", "--count", "3")[1]
+    assert output.startswith("3 robots finished")
+
+
+def test_robots_without_codes_say_so_at_once(parallax, tmp_path, service):
+    write_invited(tmp_path / "asks_for_codes")
+    survey = load(tmp_path / "asks_for_codes")
+    fieldwork.publish(service.engine, survey)
+    fieldwork.open_survey(service.engine, survey.name, synthetic=True)
+    robots = ("survey", "bots", survey.name, "--url", service.url, "--count", "2")
+    status, _, error = parallax(*robots)
+    assert (status, "a robot has none" in error) == (1, True)
+    assert "parallax tickets issue" in error
+    codes = tickets.issue(service.engine, survey.name, "DE", 2)
+    (tmp_path / "codes.csv").write_text("\n".join(["code", *codes]))
+    output = parallax(*robots, "--codes", "codes.csv")[1]
+    assert output.startswith("2 robots finished")
+    assert len(service.stored(survey.name)) == 2
+
+
+def test_the_schemas_are_printed_or_written(parallax, tmp_path):
+    parallax("survey", "new", "tea")
+    for of, arguments in {"questionnaire": (), "study": ("--of", "study")}.items():
+        file = f"{of}.schema.json"
+        written = (tmp_path / "tea" / file).read_text()
+        assert parallax("survey", "schema", *arguments)[1] == written
+        output = parallax("survey", "schema", file, *arguments)[1]
+        assert f"$schema={file}" in output
+        assert (tmp_path / file).read_text() == written
+        assert parallax("survey", "schema", file, *arguments)[0] == 2
 
 
 def test_the_demo_goes_from_respondents_to_report(parallax, tmp_path):
@@ -172,9 +310,12 @@ def check_exports(parallax, data):
     rows = [result["estimate"]["rows"] for result in results]
     assert rows[0] == rows[1] == rows[2]
     assert {row["approval"] for row in rows[0]} >= {"Strongly approve"}
-    status, output, _ = parallax("export", data, "--to", "ddi", "-o", "files")
+    status, output, error = parallax("export", data, "--to", "ddi", "-o", "files")
+    assert (status, output) == (2, "")
+    assert "files is not an empty folder" in error
+    status, output, _ = parallax("export", data, "--to", "ddi", "-o", "ddi")
     assert output.splitlines() == [
-        str(Path("files") / name)
+        str(Path("ddi") / name)
         for name in ("social_credit-ddi.xml", "export-notes.txt")
     ]
 
@@ -198,9 +339,10 @@ def test_a_release_is_listed_and_says_when_it_is_superseded(parallax, tmp_path):
     assert first["superseded_by"] == second["release_id"]
     assert first["folders"] == [str(tmp_path / "first")]
     assert "superseded by" in parallax("releases", "every_type")[1]
-    to = ("--to", "csv", "-o", "files")
-    assert "first is superseded by a newer" in parallax("export", "first", *to)[2]
-    assert parallax("export", "second", *to)[2] == ""
+    to = ("--to", "csv", "-o")
+    said = parallax("export", "first", *to, "of_first")[2]
+    assert "first is superseded by a newer" in said
+    assert parallax("export", "second", *to, "of_second")[2] == ""
     facts = json.loads(parallax("release", "every_type", "-o", "third", "--json")[1])
     assert facts["n_responses"] == 2
 
@@ -266,7 +408,11 @@ MISUSED = {
     "no releases": (("releases", "none"), "'none' is not published"),
     "no outcome": (
         ("compare", "data.csv", "--outcome", "aeg", "--by", "country"),
-        "no column 'aeg'",
+        "data.csv has no column 'aeg'; did you mean 'age'?",
+    ),
+    "no answer": (
+        ("compare", "data.csv", "--outcome", "a", "--by", "b", "--share-of", "1"),
+        "data.csv has no column 'a'; there are age, country",
     ),
     "level": (
         ("compare", "data.csv", "--outcome", "age", "--by", "country", "--level", "95"),
@@ -296,8 +442,12 @@ def test_what_is_wrong_is_said_in_words(parallax, tmp_path, arguments, words):
 def test_a_backup_comes_back_in_another_installation(parallax, monkeypatch, tmp_path):
     parallax("survey", "publish", SHIPPED)
     assert parallax("backup", "saved.gz")[0] == 0
+    written_down = ("command line", "backed_up", "")
+    assert done(parallax)[-1] == written_down
     monkeypatch.setenv("PARALLAX_DATA_DIR", str(tmp_path / "other"))
-    assert parallax("restore", "saved.gz")[1] == "1 rows restored\n"
+    assert parallax("restore", "saved.gz")[1] == "2 rows restored\n"
+    assert [act for _, act, _ in done(parallax)] == ["published", "restored"]
+    assert parallax("audit", "verify")[0] == 0
     assert json.loads(parallax("survey", "list", "--json")[1])[0]["state"] == "draft"
     status, _, error = parallax("backup", "saved.gz")
     assert (status, "saved.gz" in error) == (2, True)

@@ -43,7 +43,7 @@ def free_port() -> int:
 def serving(settings: Settings, workers: int) -> Iterator[tuple[str, subprocess.Popen]]:
     """Do what ``parallax serve`` does, in a process of its own."""
     port = free_port()
-    call = f"serve('127.0.0.1', {port}, {workers})"
+    call = f"serve('127.0.0.1', {port}, {workers}, print)"
     process = subprocess.Popen(
         [sys.executable, "-c", f"from api.serving import serve; {call}"],
         env={

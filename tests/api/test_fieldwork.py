@@ -146,6 +146,24 @@ def test_what_is_missing_for_opening_is_named(
     assert fieldwork.status(engine, "views").state == "draft"
 
 
+@pytest.mark.parametrize("synthetic", [False, True])
+def test_texts_still_to_be_written_open_to_invented_respondents_only(
+    engine: Engine, synthetic: bool
+) -> None:
+    fieldwork.publish(engine, survey_of(dates="'[[from when to when]]'"))
+    if synthetic:
+        drafts = {"accept_draft_translations": True}
+        assert fieldwork.open_survey(engine, "views", synthetic=True, **drafts)
+        return
+    with pytest.raises(FieldworkError) as caught:
+        fieldwork.open_survey(engine, "views")
+    first, *obstacles = str(caught.value).splitlines()
+    assert first == "survey 'views' stays a draft:"
+    assert "(study.yaml: disclosure.dates)" in obstacles[0]
+    assert ["drafts" in obstacles[1], "an approval in CN" in obstacles[2]] == [True] * 2
+    assert fieldwork.status(engine, "views").state == "draft"
+
+
 @pytest.mark.parametrize(
     ("draft", "options", "countries", "drafts", "synthetic"),
     [
@@ -175,14 +193,15 @@ def test_what_was_decided_at_opening_is_kept(
     synthetic: bool,
 ) -> None:
     fieldwork.publish(engine, survey_of(draft=draft))
-    for _ in range(2):  # opening it again in the same way changes nothing
-        fieldwork.open_survey(engine, "views", **options)  # type: ignore[arg-type]
+    assert fieldwork.open_survey(engine, "views", **options)  # type: ignore[arg-type]
+    for same in (options, {"synthetic": synthetic}):  # nothing else is asked for
+        assert not fieldwork.open_survey(engine, "views", **same)  # type: ignore[arg-type]
     status = fieldwork.status(engine, "views")
     assert status.state == "open"
     assert status.countries == countries
     assert status.opened_week == week_of(today())
     assert (status.draft_translations, status.synthetic) == (drafts, synthetic)
-    with pytest.raises(FieldworkError, match=r"is open in .* cannot change"):
+    with pytest.raises(FieldworkError, match=r"is open; it opened in week .* cannot"):
         fieldwork.open_survey(
             engine,
             "views",
@@ -199,7 +218,7 @@ def test_a_closed_survey_stays_closed(engine: Engine) -> None:
         fieldwork.close_survey(engine, "views")
     fieldwork.open_survey(engine, "views", countries=["DE"])
     fieldwork.close_survey(engine, "views")
-    with pytest.raises(FieldworkError, match="is closed in DE"):
+    with pytest.raises(FieldworkError, match=r"is closed; it opened in .* in DE"):
         fieldwork.open_survey(engine, "views", countries=["DE"])
 
 

@@ -95,6 +95,7 @@ def test_a_key_is_added_listed_and_revoked(parallax):
 
 
 def test_the_audit_log_is_shown_and_checked(parallax):
+    assert "nobody has done anything yet" in parallax("audit", "show")[1]
     parallax("researcher", "add", "anna")
     accounts_made = parallax("audit", "show")[1]
     assert 'command line  researcher_added   {"name": "anna"}' in accounts_made

@@ -19,6 +19,7 @@ from api.settings import Settings
 from surveys import load, load_files
 
 EVERY_TYPE = Path(__file__).parent / "definitions" / "every_type"
+PAGES = ("", "/resume", "/withdraw")
 
 
 def answer_all(visitor, **first_page):
@@ -143,6 +144,57 @@ def test_the_gentle_reminder_comes_once(visitor):
     assert visitor.heading == "What you drink"
 
 
+def links_of_the_notice(visitor):
+    """What the notice at the top of a page points out, by the control it leads to."""
+    tree = html.fromstring(visitor.text)
+    links = tree.xpath("//div[@role='alert']//a")
+    return {link.get("href"): link.text_content() for link in links}
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        ({}, {"And what do you think of these plans?"}),
+        ({"town_trams": "neither"}, {"More trees"}),
+        ({"town_trees": "dont_know"}, {"More trams"}),
+    ],
+)
+def test_the_reminder_names_the_row_of_a_battery_without_an_answer(
+    visitor, rows, named
+):
+    visitor.begin()
+    for _ in range(9):
+        if "town_trams" in {control.name for control in visitor.form.controls}:
+            break
+        visitor.send()
+    places = {f"places.{place}": "" for place in ("park", "library", "station")}
+    visitor.send(approval="approve", **rows, **places)
+    links = links_of_the_notice(visitor)
+    pointed = {text for href, text in links.items() if href.startswith("#town_")}
+    assert pointed == named
+    assert f"have not answered {len(links)} question" in visitor.text
+    tree = html.fromstring(visitor.text)
+    assert all(tree.xpath(f"//*[@id='{href[1:]}']") for href in links)
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "three"),
+    [
+        ("en", "There is a problem", "There are 3 problems"),
+        ("zh-Hans", "有 1 个问题需要处理", "有 3 个问题需要处理"),
+        ("ar", "هناك مشكلة", "هناك 3 مشكلات"),
+    ],
+)
+def test_the_heading_of_the_notice_counts_the_problems(visitor, language, one, three):
+    visitor.open(language).send("begin")
+    heading = html.fromstring(visitor.text).xpath("string(//div[@role='alert']/h2)")
+    assert heading == three
+    agreed = {"consent_participate": "yes", "consent_adult": "yes"}
+    visitor.send("begin", **agreed)
+    heading = html.fromstring(visitor.text).xpath("string(//div[@role='alert']/h2)")
+    assert heading == one
+
+
 def test_back_keeps_the_answers_in_both_directions(visitor):
     visitor.begin().send(country="DE", age="42").send("back", drinks=["tea"])
     tree = html.fromstring(visitor.text)
@@ -186,6 +238,41 @@ def test_sending_twice_stores_one_response(service, visitor):
     assert len(stored(service)) == before + 1
 
 
+def type_withdrawal_code(visitor, code, language="en"):
+    form = visitor.open(language, page="/withdraw").form
+    visitor.response = visitor.client.post(
+        form.action, data={**form.hidden, "code": code}
+    )
+    return visitor
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "nonsense", "<b>", "9" * 200])
+def test_what_cannot_be_a_withdrawal_code_is_an_error_beside_the_field(visitor, typed):
+    type_withdrawal_code(visitor, typed)
+    assert visitor.status == 422
+    tree = html.fromstring(visitor.text)
+    assert tree.xpath("string(//title)").startswith("Error:")
+    (field,) = tree.xpath("//input[@name='code']")
+    assert field.get("aria-invalid") == "true"
+    assert field.get("value") == typed
+    (problem,) = tree.xpath("//p[@id='code-problem']")
+    assert problem.get("id") in field.get("aria-describedby")
+    assert "Please type the whole code" in problem.text_content()
+    field.set("value", "")
+    assert not typed.strip() or typed not in html.tostring(tree, encoding="unicode")
+
+
+def test_after_a_withdrawal_a_code_can_be_typed_again(visitor):
+    code = "-".join(["0000"] * 7)
+    type_withdrawal_code(visitor, code, "ar")
+    assert visitor.status == 200
+    tree = html.fromstring(visitor.text)
+    (link,) = tree.xpath("//main//a/@href")
+    visitor.response = visitor.client.get(link)
+    assert visitor.heading == "حذف إجاباتي"
+    assert {control.name for control in visitor.form.controls} == {"code"}
+
+
 def test_a_withdrawal_code_deletes_the_response_and_every_code_gets_the_same_page(
     service, visitor
 ):
@@ -194,12 +281,9 @@ def test_a_withdrawal_code_deletes_the_response_and_every_code_gets_the_same_pag
     code = shown_code(visitor.text)
     before = len(stored(service))
     pages = []
-    for typed in ("0000-0000", code, code, "nonsense"):
-        visitor.open(page="/withdraw")
-        response = visitor.client.post(
-            f"{visitor.address}/withdraw", data={"code": typed, "language": "en"}
-        )
-        pages.append((response.status_code, response.text))
+    for typed in ("0000-0000", code, code, code.replace("-", " ").lower()):
+        type_withdrawal_code(visitor, typed)
+        pages.append((visitor.status, visitor.text))
     assert len(set(pages)) == 1
     assert len(stored(service)) == before - 1
 
@@ -357,7 +441,42 @@ def test_a_ticket_works_once_and_a_closed_survey_says_so(tmp_path, visitor):
 
 
 def test_a_demonstration_says_so_on_every_page(visitor):
-    visitor.open()
-    assert "demonstration" in visitor.text
-    visitor.begin()
-    assert "demonstration" in visitor.text
+    def steps():
+        for page in PAGES:
+            yield visitor.open(page=page)
+        for action in ("begin", "language", "refuse"):
+            yield visitor.open().send(action, language="en")
+        yield visitor.begin()
+        for action in ("back", "begin", "continue", "save", "resume"):
+            yield visitor.send(action, **agreed_to(visitor))
+        while "submit" not in visitor.form.buttons:
+            yield visitor.send()
+        yield visitor.send("submit")
+        for code in ("", "-".join(["0000"] * 7)):
+            yield type_withdrawal_code(visitor, code)
+
+    for _ in steps():
+        tree = html.fromstring(visitor.text)
+        assert "demonstration" in tree.xpath("string(//header/p[@class='notice'])")
+        assert tree.xpath("//header/p[not(node())]") == []
+    assert visitor.heading == "Your request was carried out"
+
+
+def agreed_to(visitor):
+    """The boxes that are ticked, as a browser sends them."""
+    return {
+        box.get("name"): "yes"
+        for box in html.fromstring(visitor.text).xpath("//input[@checked]")
+        if box.get("name").startswith("consent_")
+    }
+
+
+def test_back_from_the_first_page_shows_what_was_agreed_to(visitor):
+    given = {"consent_adult": "yes", "consent_opinions": "yes"}
+    given |= {"consent_participate": "yes", "consent_publication": "yes"}
+    visitor.begin(consent_publication="yes").send("back")
+    assert agreed_to(visitor) == given
+    del given["consent_publication"]
+    visitor.send("begin", **given).send("back")
+    assert agreed_to(visitor) == given
+    assert agreed_to(visitor.open()) == {}, "nothing is ticked before anybody agreed"

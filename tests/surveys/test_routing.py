@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from surveys.answers import prune
 from surveys.experiments import draw_assignment, pages_of
 from surveys.questionnaire import Page, Questionnaire
-from surveys.routing import next_page, path_of, previous_page, visible_questions
+from surveys.routing import (
+    next_page,
+    pages_to_come,
+    path_of,
+    previous_page,
+    visible_questions,
+)
 
 SURVEY = """
 title: Ways
@@ -175,3 +181,23 @@ def test_pruning_changes_neither_the_path_nor_itself(journey):
     assert path_of(questionnaire, {**kept, **others}) == path_of(questionnaire, context)
     assert prune(questionnaire, {**kept, **others}) == kept
     assert kept.items() <= context.items()
+
+
+@settings(max_examples=200, deadline=None)
+@given(journeys())
+def test_pages_to_come_are_all_that_may_come_and_become_fewer(journey):
+    questionnaire, context = journey
+    known = {name: context[name] for name in context if not name.startswith("q")}
+    walked, most = [], len(questionnaire.pages)
+    page = next_page(questionnaire, known, None)
+    while page is not None:
+        walked.append(page)
+        path = path_of(questionnaire, known)
+        to_come = pages_to_come(questionnaire, known, page.name, path)
+        assert len(walked) + len(to_come) <= most
+        most = len(walked) + len(to_come)
+        name = page.questions[0].name
+        known[name] = context.get(name)
+        page = next_page(questionnaire, known, page.name)
+        assert page is None or page in to_come
+    assert tuple(walked) == path_of(questionnaire, known)
