@@ -1,6 +1,7 @@
 """Charts of survey results as inline SVG, drawn without a browser or network."""
 
 import io
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +32,7 @@ def diverging_bars(
     categories: Sequence[str],
     middle: str | None,
     *,
+    told: Sequence[str] = (),
     width: int = 640,
 ) -> alt.LayerChart:
     """Stacked bars of shares around the middle of a scale.
@@ -45,6 +47,8 @@ def diverging_bars(
     middle : str or None
         Category that straddles the centre line; None puts the line between the two
         halves of the scale.
+    told : sequence of str
+        Columns of text that a chart with scripts tells where the pointer is.
     width : int
         Pixels of the bars, labels not counted.
 
@@ -70,13 +74,14 @@ def diverging_bars(
     [[-0.6, -0.1], [-0.1, 0.1], [0.1, 0.4]]
     """
     bars = _stacked(shares, list(categories), middle)
+    bars = bars.merge(shares[["group", "category", *told]], "left")
     colours = diverging_colours(len(categories), has_middle=middle is not None)
     inks = dict(zip(categories, map(_readable_on, colours), strict=True))
     wrapped = {name: _wrapped(name, width // 7) for name in categories}
     bars["ink"] = bars["category"].map(inks)
     bars["category"] = bars["category"].map(wrapped)
     reach = float(np.ceil(10 * bars[["start", "end"]].abs().to_numpy().max()) / 10)
-    on_bars = alt.Chart(bars).encode(y=_group_axis(bars["group"]))
+    on_bars = alt.Chart(bars).encode(y=_group_axis(bars["group"]), tooltip=[*told])
     centre = alt.Chart(bars).mark_rule(color="currentColor").encode(x=alt.datum(0))
     segments = on_bars.mark_bar().encode(
         x=alt.X("start:Q", title="Share of those who answered")
@@ -107,17 +112,26 @@ def diverging_bars(
 
 
 def estimates_chart(
-    estimates: pd.DataFrame, title: str, *, width: int = 640
+    estimates: pd.DataFrame,
+    title: str,
+    *,
+    percent: bool = True,
+    told: Sequence[str] = (),
+    width: int = 640,
 ) -> alt.LayerChart:
     """Points with their intervals, one line for each group and series.
 
     Parameters
     ----------
     estimates : DataFrame
-        Columns ``group``, ``series``, ``estimate``, ``conf_low``, ``conf_high``
-        (fractions); groups and series keep the order of the rows.
+        Columns ``group``, ``series``, ``estimate``, ``conf_low``, ``conf_high``;
+        groups and series keep the order of the rows.
     title : str
         What the points are; the title of the axis.
+    percent : bool
+        They are fractions, shown in percent on a scale with 0; else in their units.
+    told : sequence of str
+        Columns of text that a chart with scripts tells where the pointer is.
     width : int
         Pixels of the plot, labels not counted.
 
@@ -140,11 +154,11 @@ def estimates_chart(
     True
     """
     series = list(dict.fromkeys(estimates["series"]))
-    limits = estimates[["conf_low", "conf_high"]].to_numpy()
-    domain = [
-        min(float(np.floor(10 * limits.min()) / 10), 0),
-        max(float(np.ceil(10 * limits.max()) / 10), 0.1),
-    ]
+    drawn = estimates[["estimate", "conf_low", "conf_high"]].to_numpy(float)
+    low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
+    if percent:
+        low = min(math.floor(10 * low) / 10, 0)
+        high = max(math.ceil(10 * high) / 10, 0.1)
     legend = _legend() if len(series) > 1 else None
     colours, shapes = SERIES_COLOURS[: len(series)], SERIES_SHAPES[: len(series)]
     lines = alt.Chart(estimates).encode(
@@ -153,11 +167,14 @@ def estimates_chart(
         color=alt.Color("series:N", sort=series, legend=legend).scale(
             domain=series, range=list(colours)
         ),
+        tooltip=[*told],
     )
     intervals = lines.mark_rule(strokeWidth=2).encode(
         x=alt.X("conf_low:Q", title=title)
-        .scale(domain=domain, nice=False)
-        .axis(format=".0%", tickCount=width // 80, labelOverlap=True),
+        .scale(domain=[low, high], nice=not percent)
+        .axis(
+            format=".0%" if percent else ",f", tickCount=width // 80, labelOverlap=True
+        ),
         x2="conf_high:Q",
     )
     points = lines.mark_point(filled=True, size=70, opacity=1).encode(
@@ -285,7 +302,8 @@ def _styled(chart: Any, width: int, groups: pd.Series, step: int) -> Any:
     height = step * groups.nunique()
     return (
         chart.properties(width=width, height=height, background="transparent")
-        .configure(font=FONTS, padding=2)
+        .configure(font=FONTS, padding=2, aria=False)
+        .configure_mark(aria=False)
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=ink,
@@ -298,5 +316,6 @@ def _styled(chart: Any, width: int, groups: pd.Series, step: int) -> Any:
             domainColor=ink,
             tickColor=ink,
         )
+        .configure_title(color=ink, fontSize=12, fontWeight="normal", anchor="start")
         .configure_legend(labelColor=ink, labelFontSize=12, rowPadding=4)
     )

@@ -1,7 +1,8 @@
 """Protection of respondents in published data: how alike are those who look alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -155,6 +156,80 @@ def suppress(
             protected[name] = protected[name].mask(chosen)
     n_suppressed = protected[names].isna().sum() - frame[names].isna().sum()
     return protected, n_suppressed
+
+
+def average_alike(
+    frame: pd.DataFrame,
+    quasi_identifiers: Sequence[str],
+    numbers: "pd.Series[float]",
+    digits: int = 3,
+) -> "pd.Series[float]":
+    """Give all respondents who look alike the mean of their numbers, rounded.
+
+    Whoever sees the quasi-identifiers can tell nobody apart by such a number: k and l
+    stay what they are if it counts as one of them.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per respondent.
+    quasi_identifiers : list of str
+        Columns as they are published; a missing value is a value of its own.
+    numbers : Series
+        Weights, one per respondent.
+    digits : int
+        Significant digits that stay.
+
+    Returns
+    -------
+    Series
+        The sum of the numbers stays, but for the rounding.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"age": ["18-29", "30+", "18-29", "30+"]})
+    >>> average_alike(frame, ["age"], pd.Series([0.5, 1.2344, 1.0, 1.2344])).tolist()
+    [0.75, 1.23, 0.75, 1.23]
+    """
+    classes = _classes(frame, quasi_identifiers)
+    means = np.bincount(classes, weights=numbers) / np.bincount(classes)
+    rounded = np.array([float(f"{mean:.{digits}g}") for mean in means])
+    return pd.Series(rounded[classes], index=frame.index)
+
+
+def released_weights(facts: Mapping[str, Any]) -> tuple[str | None, str]:
+    """Find the weights that a protected release brings for want of its margins.
+
+    Parameters
+    ----------
+    facts : mapping
+        The ``parallax`` block of the release.
+
+    Returns
+    -------
+    column : str or None
+        The weights to begin with. None where weights can be fitted to all margins of
+        the study, or where there are none.
+    said : str
+        Where they come from, in one sentence; empty without a column.
+
+    Notes
+    -----
+    Standard errors take them as fixed: they do not know that the margins that were
+    left out have no sampling error, nor that the weights were fitted and averaged.
+
+    Examples
+    --------
+    >>> weights = {"variable": "calibrated_weight", "method": "raked to sex"}
+    >>> released_weights({"weights": weights, "margins_left_out": [["sex"]]})
+    ('calibrated_weight', 'Weights of the release: raked to sex.')
+    >>> released_weights({"weights": weights, "margins_left_out": []})
+    (None, '')
+    """
+    weights = facts.get("weights") or {}
+    if "variable" not in weights or not facts.get("margins_left_out"):
+        return None, ""
+    return weights["variable"], f"Weights of the release: {weights['method']}."
 
 
 @dataclass(frozen=True)

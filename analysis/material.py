@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.design import SurveyDesign
+from analysis.disclosure import released_weights
 from analysis.errors import EstimationError, UnknownColumn, WeightingError, first_few
 from analysis.estimates import share_of
 from analysis.tables import HIDDEN, THRESHOLD, share_name
@@ -34,6 +35,8 @@ class Material:
         Respondents of the release who are not compared.
     problem : str
         Why nothing is weighted, or empty.
+    released : str
+        Where the weights of the release come from, if they stand for margins left out.
     """
 
     facts: Mapping[str, Any]
@@ -43,6 +46,7 @@ class Material:
     countries: tuple[str, ...]
     n_outside: int
     problem: str
+    released: str = ""
 
     @property
     def too_few(self) -> list[str]:
@@ -157,7 +161,14 @@ def read_material(
     for name, (variable, answers) in derived.items():
         compared[name] = share_of(compared[variable], answers)
     unweighted = SurveyDesign(compared, strata="country")
-    design, problem = fit_weights(unweighted, population)
+    column, released = released_weights(facts)
+    if column is None:
+        design, problem = fit_weights(unweighted, population)
+    else:
+        design = SurveyDesign(compared, weights=column, strata="country")
+        problem = ""
+        if not population.empty:
+            design, problem = fit_weights(design, population)
     (resource,) = (each for each in package["resources"] if each["name"] == "responses")
     return Material(
         facts=facts,
@@ -167,6 +178,7 @@ def read_material(
         countries=countries,
         n_outside=len(frame) - len(compared),
         problem=problem,
+        released=released,
     )
 
 

@@ -129,6 +129,7 @@ def build_comparison(
     estimate: Estimate,
     comparison: Comparison,
     *,
+    weighting: str = "",
     synthetic: bool = False,
     self_selected: bool = False,
 ) -> str:
@@ -141,6 +142,8 @@ def build_comparison(
         By one column; a chart is drawn where there is one value per group.
     comparison : Comparison
         Made from the estimate.
+    weighting : str
+        What was done to the weights, a line for each thing.
     synthetic : bool
         Say everywhere that the respondents are invented.
     self_selected : bool
@@ -164,7 +167,9 @@ def build_comparison(
     if estimate.values.index.nlevels == 1:
         limits = estimate.conf_int().assign(estimate=estimate.values, series="")
         drawn = limits.assign(group=limits.index.astype(str))
-        chart = Markup(to_svg(estimates_chart(drawn, "Estimate"), title, title))
+        kind = "Mean" if estimate.interval == "t" else "Share"
+        points = estimates_chart(drawn, kind, percent=kind == "Share")
+        chart = Markup(to_svg(points, title, title))
     tables = [
         (
             _plain_table(caption, result.to_frame()),
@@ -176,6 +181,7 @@ def build_comparison(
         title=title,
         chart=chart,
         tables=tables,
+        weighting=weighting.splitlines(),
         synthetic=synthetic,
         self_selected=self_selected,
     )

@@ -97,21 +97,31 @@ def share_name(variable: str, answers: Sequence[str]) -> str:
 def too_small(counts: Sequence[int]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """Which counts of a row whose sum is known have to be hidden.
 
-    Those from 1 to 9. If that hides only one, the next smallest is hidden too, or it
-    could be computed from the sum. A count that stands alone is the sum.
+    Those from 1 to 9, and the next smallest as long as the sum of what is hidden tells
+    what it consists of. A count that stands alone is the sum.
 
     Examples
     --------
     >>> too_small([250, 12, 3]).tolist(), too_small([3]).tolist()
     ([False, True, True], [False])
+    >>> too_small([50, 1, 1, 0]).tolist()
+    [False, True, True, True]
     """
     numbers = np.asarray(counts)
-    hidden = (numbers > 0) & (numbers < THRESHOLD)
     if len(numbers) == 1:
         return np.zeros(1, dtype=bool)
-    if hidden.sum() == 1:
+    hidden = (numbers > 0) & (numbers < THRESHOLD)
+    while hidden.any() and not hidden.all() and _is_told(numbers[hidden]):
         hidden[np.where(hidden, np.inf, numbers).argmin()] = True
     return hidden
+
+
+def _is_told(hidden: "np.ndarray[Any, np.dtype[np.int_]]") -> bool:
+    """Whether counts follow from their sum and from being below 10 or not."""
+    small = hidden < THRESHOLD
+    least = np.where(small, 1, THRESHOLD).sum()
+    most = (THRESHOLD - 1) * len(hidden) if small.all() else np.inf
+    return len(hidden) == 1 or hidden.sum() in (least, most)
 
 
 def masked(counts: Sequence[int]) -> list[str]:

@@ -188,14 +188,15 @@ def find_job(workbench: Workbench, principal: Principal, survey: str, name: str)
     UnknownJob, Forbidden
     """
     job = jobs.find(workbench.settings, survey, name)
-    match job.task:
-        case ReleaseTask(profile=profile):
-            _check_profile(principal, survey, profile)
-        case ExportTask(release=release):
-            _check_profile(principal, survey, shelf.profile_of(release))
-        case ComparisonTask(choices=choices):
-            _check_profile(principal, survey, shelf.profile_of(choices.release))
+    _check_profile(principal, survey, _profile(job))
     return job
+
+
+def visible_jobs(workbench: Workbench, principal: Principal, survey: str) -> list[Job]:
+    """List today's releases and exports that a researcher may see, the newest first."""
+    is_owner = principal.may("owner", survey)
+    found = jobs.of_today(workbench.settings, survey)
+    return [job for job in found if is_owner or _profile(job) != "internal"]
 
 
 def find_file(
@@ -213,6 +214,16 @@ def find_file(
     details = {"release": job.task.release, "file": job.outcome.file}
     audit(workbench.engine, principal.name, "downloaded", survey, details)
     return job.folder / job.outcome.file
+
+
+def _profile(job: Job) -> str:
+    match job.task:
+        case ReleaseTask(profile=profile):
+            return profile
+        case ExportTask(release=release):
+            return shelf.profile_of(release)
+        case ComparisonTask(choices=choices):
+            return shelf.profile_of(choices.release)
 
 
 def _check_profile(principal: Principal, survey: str, profile: str) -> None:

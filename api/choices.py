@@ -90,7 +90,7 @@ def offered(fields: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         name: str(field["title"])
         for name, field in fields.items()
         if field["parallax"]["kind"] in {"nominal", "ordinal", "integer", "decimal"}
-        and field["parallax"]["role"] not in {"record", "assignment"}
+        and field["parallax"]["role"] not in {"record", "assignment", "weight"}
         and name != "country"
     }
 

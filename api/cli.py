@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from analysis.comparison import Adjustment
+from analysis.disclosure import released_weights
 from surveys import read_release
 from surveys.descriptions import PACKAGE
 from surveys.exports import FORMATS
@@ -403,6 +404,8 @@ def _warn_about(folder: Path, *, fits_weights: bool = False) -> None:
             " withdrew; use that one (parallax releases SURVEY)"
         )
     facts = read_release(folder).package["parallax"] if fits_weights else {}
+    if released_weights(facts)[0]:
+        return
     for margin in facts.get("margins_left_out", ()):
         warn(
             f"{folder} cannot be weighted to {' x '.join(margin)}: too many cells of it"

@@ -11,20 +11,21 @@ from analysis import (
     Comparison,
     Estimate,
     SurveyDesign,
-    Weighting,
     compare,
     mean,
     proportion,
 )
 from analysis import share_of as indicator
 from analysis.comparison import Adjustment
-from analysis.errors import WeightingError
+from analysis.disclosure import released_weights
+from analysis.errors import UnknownColumn, WeightingError
 from analysis.intervals import Interval
 from analysis.material import fit_weights
 from analysis.report import build_comparison, build_report
 from analysis.tables import share_name
 from surveys import read_release
 from surveys.datafiles import read_data
+from surveys.errors import suggest
 
 SELF_SELECTED = (
     "Not a probability sample: respondents selected themselves.\n"
@@ -40,7 +41,7 @@ class DataComparison:
     outcome: str
     estimate: Estimate
     comparison: Comparison
-    weighting: Weighting | None
+    weighting: str
     level: float
     synthetic: bool = False
     self_selected: bool = False
@@ -50,7 +51,7 @@ class DataComparison:
         parts = [
             "Synthetic data: invented respondents." if self.synthetic else "",
             SELF_SELECTED if self.self_selected else "",
-            str(self.weighting or ""),
+            self.weighting,
             self.estimate.summary(self.level),
             self.comparison.summary(self.level),
         ]
@@ -62,6 +63,7 @@ class DataComparison:
             f"{self.outcome} by {', '.join(self.estimate.by)} ({self.source})",
             self.estimate,
             self.comparison,
+            weighting=self.weighting,
             synthetic=self.synthetic,
             self_selected=self.self_selected,
         )
@@ -98,11 +100,12 @@ def compare_data(
 ) -> DataComparison:
     """Compare a mean or shares between groups of a release or a data file.
 
-    A release brings its margins and has its countries as strata. With ``countries``
-    only these are compared, without ``weighted`` the margins are left alone, and groups
-    in which fewer than ``fewest`` answered are left out and named as ``hidden``.
+    A release brings its margins, or weights for want of them, and has its countries as
+    strata. With ``countries`` only these are compared, without ``weighted`` neither is
+    used, and groups in which fewer than ``fewest`` answered are left out and named as
+    ``hidden``.
     """
-    synthetic = self_selected = False
+    synthetic, self_selected, said = False, False, ""
     population: pd.DataFrame | None = read_data(margins) if margins else None
     if data.is_dir():
         release = read_release(data)
@@ -110,11 +113,20 @@ def compare_data(
         facts = release.package["parallax"]
         synthetic = facts["synthetic"]
         self_selected = not facts["disclosure"]["probability_sample"]
-        if weighted and population is None and weights is None and facts["margins"]:
-            population = release.population
-        strata = strata or ["country"]
+        if weighted and population is None and weights is None:
+            weights, said = released_weights(facts)
+            if weights:
+                frame = frame[frame["country"].isin(facts["weights"]["countries"])]
+            if facts["margins"]:
+                population = release.population
+        if not strata and "country" in frame:
+            strata, frame = ["country"], frame[frame["country"].notna()]
     else:
         frame = read_data(data)
+    for name in filter(None, (outcome, by, weights, clusters, *strata)):
+        if name not in frame:
+            advice = suggest(name, frame.columns)
+            raise UnknownColumn(f"{data.name} has no column {name!r}; {advice}")
     for name in {outcome, by} & {*frame} if missing else ():
         frame[name] = _without(frame[name], missing)
     if population is not None:
@@ -140,7 +152,8 @@ def compare_data(
     column = design.column(outcome)
     if share_of:
         shares = mean(design, outcome, by=by)
-        estimate = replace(shares, interval=interval or "logit")
+        method = shares.method.replace("Mean", "Share", 1)
+        estimate = replace(shares, interval=interval or "logit", method=method)
     elif pd.api.types.is_numeric_dtype(column):
         estimate = mean(design, outcome, by=by)
     else:
@@ -151,7 +164,7 @@ def compare_data(
         outcome,
         estimate,
         comparison,
-        design.weighting,
+        "\n".join(filter(None, [said, str(design.weighting or "")])),
         level,
         synthetic,
         self_selected,

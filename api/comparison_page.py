@@ -1,15 +1,17 @@
 """The page that compares countries: all choices are in its address."""
 
-from typing import Any
+import json
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
 from pydantic import ValidationError
 
-from . import acts, fieldwork, jobs
+from . import acts, fieldwork, jobs, vega
 from .choices import Choices, answers_of, offered
 from .errors import ChoiceRefused, UnknownJob
 from .jobs import CHARTS, ComparisonTask, Job
+from .protection import SCRIPTS
 from .researcher_dependencies import Principal, Viewer, Workbench, WorkbenchDep
 from .researcher_pages import country_name, render_survey
 from .shelf import Shelved
@@ -47,16 +49,23 @@ async def show_comparison(
     )
 
 
-@router.get("/{survey}/jobs/{job}/page")
-async def send_page(
-    survey: str, job: str, principal: Viewer, workbench: WorkbenchDep
+@router.get("/{survey}/jobs/{job}/comparison.{ending}")
+async def send_comparison(
+    survey: str,
+    job: str,
+    ending: Literal["html", "csv"],
+    principal: Viewer,
+    workbench: WorkbenchDep,
 ) -> FileResponse:
-    """Send a comparison as one self-contained page."""
+    """Send a comparison as one self-contained page, or as a table of its numbers."""
     found = await workbench.run(acts.find_job, workbench, principal, survey, job)
     if not isinstance(found.task, ComparisonTask) or found.state != "done":
-        raise UnknownJob("this job has no page")
-    path = found.folder / found.outcome.file
-    return FileResponse(path, filename=path.name, media_type="text/html")
+        raise UnknownJob("this job has no comparison")
+    return FileResponse(
+        found.folder / f"{jobs.COMPARISON}.{ending}",
+        filename=f"{survey}-{found.task.choices.outcome}.{ending}",
+        media_type=f"text/{ending}",
+    )
 
 
 def _comparison(
@@ -84,9 +93,9 @@ def _comparison(
             "is_share": is_share,
             "has_answers": bool(answers) and not choices.answer,
             "again": f"/surveys/{name}/compare?{choices.query}",
-            "charts": _charts(job) if job and job.state == "done" and is_share else {},
+            "charts": _charts(job) if job and job.state == "done" else {},
         }
-    return render_survey(
+    page = render_survey(
         "compare",
         principal,
         fieldwork.load_published(workbench.engine, name),
@@ -94,12 +103,23 @@ def _comparison(
         here="Comparison",
         problem=problem,
         job=job,
+        script=vega.PATH if values.get("charts") else "",
         **values,
     )
+    if values.get("charts"):
+        page.headers.update(SCRIPTS)
+    return page
 
 
-def _charts(job: Job) -> dict[str, str]:
-    return {name: (job.folder / f"{name}.svg").read_text("utf-8") for name in CHARTS}
+def _charts(job: Job) -> dict[str, tuple[str, Any]]:
+    """Each chart as it is drawn without scripts, and as Vega-Lite reads it."""
+    return {
+        name: (
+            (job.folder / f"{name}.svg").read_text("utf-8"),
+            json.loads((job.folder / f"{name}.json").read_bytes()),
+        )
+        for name in CHARTS
+    }
 
 
 def _first_choices(released: list[Shelved]) -> Choices | None:

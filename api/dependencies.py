@@ -25,9 +25,6 @@ from .settings import Settings
 ADDRESS = "/s/{survey}"
 """Where respondents find a survey."""
 
-READ = ["GET", "HEAD"]
-"""Methods of an address that shows something and changes nothing."""
-
 FRESH_FOR = 1.0
 """Seconds for which the state of a survey is believed without looking it up."""
 

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import fieldwork
+from . import audit, fieldwork
 from .database import create_engine_for, newest_revision, revision_of
+from .errors import AuditBroken
 from .mixing import BATCH
 from .settings import SECRET_FILE, Settings
 
@@ -34,7 +35,8 @@ def examine() -> Iterator[Finding]:
     Yields
     ------
     Finding
-        For settings, folders, disk, secret key, database, and each survey in turn.
+        For settings, folders, disk, secret key, database, audit log, and each survey in
+        turn.
     """
     try:
         settings = Settings()
@@ -92,6 +94,15 @@ def _folder(folder: Path) -> Iterator[Finding]:
         yield Finding("disk", True, room)
 
 
+def _audit(engine: Engine) -> Finding:
+    try:
+        with engine.connect() as connection:
+            chain = audit.verify(connection)
+    except AuditBroken as error:
+        return Finding("audit log", False, f"{error}; compare it with a backup's")
+    return Finding("audit log", True, f"{chain.length} acts, none changed or left out")
+
+
 def _database(engine: Engine) -> Iterator[Finding]:
     with engine.connect() as connection:
         found, newest = revision_of(connection), newest_revision()
@@ -103,6 +114,7 @@ def _database(engine: Engine) -> Iterator[Finding]:
         yield Finding("database", False, what)
         return
     yield Finding("database", True, f"answers, tables of revision {found}")
+    yield _audit(engine)
     for survey in fieldwork.list_surveys(engine):
         if survey["state"] == "draft":
             continue

@@ -30,7 +30,9 @@ from .settings import Settings
 
 FOLDER, TURN = "jobs", "turn"
 TASK, LOCK, STEP, OUTCOME = "task.json", "lock", "step.txt", "outcome.json"
-PAGE = "comparison.html"
+COMPARISON = "comparison"
+"""Stem of the names of a comparison's page and table."""
+
 CHARTS = {"wide": 560, "narrow": 190}
 """Widths of the charts of a comparison, in pixels without their labels."""
 
@@ -109,6 +111,7 @@ class Job:
     name: str
     folder: Path
     task: Task
+    asked_at: float
     state: State
     step: str
     outcome: Outcome
@@ -179,6 +182,20 @@ def find(settings: Settings, survey: str, name: str) -> Job:
     return job
 
 
+def of_today(settings: Settings, survey: str) -> list[Job]:
+    """List the releases and exports of a survey that are not deleted yet, newest first.
+
+    Comparisons are not listed: the address of their page finds them again.
+    """
+    jobs = settings.data_dir / FOLDER
+    found = [
+        job
+        for job in (_all(jobs) if jobs.is_dir() else ())
+        if job.task.survey == survey and job.task.kind != "comparison"
+    ]
+    return sorted(found, key=lambda job: job.asked_at, reverse=True)
+
+
 async def settled(settings: Settings, job: Job, seconds: float) -> Job:
     """Wait some seconds for a job to end; it may not have."""
     until = time.monotonic() + seconds
@@ -224,6 +241,7 @@ def _run(settings: Settings, folder: Path, lock: int) -> None:
 def _read(folder: Path) -> Job | None:
     try:
         task = read_task(folder)
+        asked_at = (folder / TASK).stat().st_mtime
         is_alive = _is_locked(folder / LOCK)  # before the outcome: that comes first
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -237,7 +255,7 @@ def _read(folder: Path) -> Job | None:
         state = "waiting"
         if (folder / STEP).exists():
             state, step = "running", (folder / STEP).read_text("utf-8")
-    return Job(folder.name, folder, task, state, step, outcome)
+    return Job(folder.name, folder, task, asked_at, state, step, outcome)
 
 
 def _all(jobs: Path) -> list[Job]:
@@ -247,8 +265,7 @@ def _all(jobs: Path) -> list[Job]:
 
 def _purge(jobs: Path) -> None:
     for job in _all(jobs):
-        age = time.time() - (job.folder / TASK).stat().st_mtime
-        if job.is_settled and age > KEPT_SECONDS:
+        if job.is_settled and time.time() - job.asked_at > KEPT_SECONDS:
             shutil.rmtree(job.folder, ignore_errors=True)
 
 

@@ -20,16 +20,19 @@ from . import (
     returning,
     signing_in,
     v1,
+    vega,
 )
 from .database import create_engine_for
-from .dependencies import READ, Service, ServiceDep
+from .dependencies import Service, ServiceDep
 from .error_pages import show_error, show_unexpected
 from .errors import ApiError, RecordingUnavailable
-from .protection import Protection
+from .protection import UNCHANGING, Protection
 from .recording import Recorder
 from .researcher_dependencies import Workbench
 from .sealing import Seal
 from .settings import Settings
+
+CSS = "text/css"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -80,13 +83,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(researcher.router)
     app.include_router(comparison_page.router)
     app.include_router(v1.router)
+    app.include_router(vega.router)
     for path, endpoint in (
-        (pages.STYLESHEET_PATH, stylesheet_of(pages.STYLESHEET)),
-        (researcher_pages.STYLESHEET_PATH, stylesheet_of(researcher_pages.STYLESHEET)),
+        (pages.STYLESHEET_PATH, sending(pages.STYLESHEET, CSS)),
+        (researcher_pages.STYLESHEET_PATH, sending(researcher_pages.STYLESHEET, CSS)),
+        (researcher_pages.ICON_PATH, sending(researcher_pages.ICON, "image/svg+xml")),
         ("/health/live", is_live),
         ("/health/ready", is_ready),
     ):
-        app.add_api_route(path, endpoint, methods=READ, tags=["public"])
+        app.add_api_route(path, endpoint, tags=["public"])
     return app
 
 
@@ -112,14 +117,13 @@ def show_any_unexpected(request: Request) -> Response:
     return show_unexpected(request)
 
 
-def stylesheet_of(content: bytes) -> Callable[[], Response]:
-    """Make a route that sends a stylesheet; its name changes with its content."""
-    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+def sending(content: bytes, media_type: str) -> Callable[[], Response]:
+    """Make a route that sends a file; its name changes with its content."""
 
-    def stylesheet() -> Response:
-        return Response(content, media_type="text/css", headers=headers)
+    def send() -> Response:
+        return Response(content, media_type=media_type, headers=UNCHANGING)
 
-    return stylesheet
+    return send
 
 
 def is_live() -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
@@ -111,8 +112,14 @@ def _answer(
         problem = Problem(title=kind.title, status=kind.status, detail=detail)
         answer = JSONResponse(problem.model_dump(), kind.status, media_type=MEDIA_TYPE)
     else:
+        is_known = kind is not KINDS[UnknownSurvey]
         answer = render(
-            "message", None, status=kind.status, title=kind.title, text=detail
+            "message",
+            None,
+            status=kind.status,
+            title=kind.title,
+            text=detail,
+            survey=request.path_params.get("survey", "") if is_known else "",
         )
     answer.headers.update(headers)
     return answer
@@ -121,12 +128,13 @@ def _answer(
 def _methods_at(request: Request) -> set[str]:
     """Collect the methods of all routes of an address; the router names the first's."""
     scope = request.scope
-    return {
+    methods = {
         method
-        for route in request.app.routes
-        if route.matches(scope)[0] is not Match.NONE
-        for method in getattr(route, "methods", None) or ()
+        for route in iter_route_contexts(request.app.routes)
+        if route.original_route.matches(scope)[0] is not Match.NONE
+        for method in route.methods or ()
     }
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def _told(error: Exception) -> tuple[Kind, str]:
@@ -142,6 +150,6 @@ def _told(error: Exception) -> tuple[Kind, str]:
     if isinstance(error, DBAPIError):
         return BUSY, ""
     for kind in type(error).__mro__:
-        if kind in KINDS:
-            return KINDS[kind], str(error)
+        if kind in KINDS:  # what helps at the server helps nobody here
+            return KINDS[kind], "" if kind is UnknownSurvey else str(error)
     return UNEXPECTED, ""

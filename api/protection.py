@@ -12,8 +12,9 @@ from .errors import BodyTooLarge
 
 LARGEST_BODY = 256 * 1024
 
+POLICY = "Content-Security-Policy"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self';"
+    POLICY: "default-src 'none'; style-src 'self'; img-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -23,7 +24,12 @@ HEADERS = {
     " usb=(), display-capture=(), browsing-topics=(), interest-cohort=()",
     "Cache-Control": "no-store",
 }
-"""On every response. A response may only set its own ``Cache-Control``."""
+"""On every response. A response may set its own ``Cache-Control``, and a page with
+charts the policy of `SCRIPTS`."""
+
+SCRIPTS = {POLICY: f"{HEADERS[POLICY]}; script-src 'self'"}
+UNCHANGING = {"Cache-Control": "public, max-age=31536000, immutable"}
+"""For what has a name that changes with its content."""
 
 ONE_YEAR = 365 * 24 * 3600
 
@@ -62,6 +68,8 @@ class Protection:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # the server sends the headers alone
+            scope = {**scope, "method": "GET"}
         status = 0
 
         async def send_protected(message: Message) -> None:

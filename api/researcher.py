@@ -1,12 +1,13 @@
 """The researchers' pages: surveys, fieldwork, tickets, releases and their files."""
 
+from collections.abc import Callable
 from typing import cast
 
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
 from . import acts, fieldwork, jobs
-from .errors import ApiError, FieldworkError
+from .errors import FieldworkError
 from .following import follow
 from .jobs import FORMATS, Profile
 from .register import is_superseded
@@ -60,7 +61,7 @@ async def open_survey(
     """Open the survey."""
     form.allow("country", "approval", "drafts")
 
-    def act() -> None:
+    def act() -> Response:
         acts.open_survey(
             workbench,
             principal,
@@ -69,12 +70,9 @@ async def open_survey(
             accept_draft_translations=form.one("drafts") == "yes",
             approval=form.one("approval").strip(),
         )
+        return _see(survey)
 
-    try:
-        await workbench.run(act)
-    except FieldworkError as error:
-        return await workbench.run(_fieldwork, workbench, principal, survey, error)
-    return _see(survey)
+    return await workbench.run(_try, act, workbench, principal, survey)
 
 
 @router.post("/{survey}/close")
@@ -83,13 +81,14 @@ async def close_survey(
 ) -> Response:
     """Close the survey."""
     form.allow("sure")
-    try:
+
+    def act() -> Response:
         if form.one("sure") != "yes":
             raise FieldworkError("tick the box: it cannot be opened again")
-        await workbench.run(acts.close_survey, workbench, principal, survey)
-    except FieldworkError as error:
-        return await workbench.run(_fieldwork, workbench, principal, survey, error)
-    return _see(survey)
+        acts.close_survey(workbench, principal, survey)
+        return _see(survey)
+
+    return await workbench.run(_try, act, workbench, principal, survey)
 
 
 @router.post("/{survey}/tickets")
@@ -100,17 +99,17 @@ async def issue_tickets(
     form.allow("country", "count")
     country, count = form.one("country"), form.one("count")
     number = int(count) if count.isascii() and count.isdecimal() else 0
-    try:
-        codes = await workbench.run(
-            acts.issue_tickets, workbench, principal, survey, country, number
+
+    def act() -> Response:
+        codes = acts.issue_tickets(workbench, principal, survey, country, number)
+        file = f'attachment; filename="{survey}-{country}-codes.csv"'
+        return Response(
+            "".join(f"{line}\n" for line in ("code", *codes)),
+            media_type="text/csv",
+            headers={"Content-Disposition": file},
         )
-    except FieldworkError as error:
-        return await workbench.run(_fieldwork, workbench, principal, survey, error)
-    return Response(
-        "".join(f"{line}\n" for line in ("code", *codes)),
-        media_type="text/csv",
-        headers=_attached(f"{survey}-{country}-codes.csv"),
-    )
+
+    return await workbench.run(_try, act, workbench, principal, survey)
 
 
 @router.get("/{survey}/releases")
@@ -177,19 +176,26 @@ async def send_file(
     return FileResponse(path, filename=path.name, media_type="application/zip")
 
 
+def _try(
+    act: Callable[[], Response], workbench: Workbench, principal: Principal, survey: str
+) -> Response:
+    """Do something about a survey, or show its fieldwork with what is in the way."""
+    try:
+        return act()
+    except FieldworkError as error:
+        return _fieldwork(workbench, principal, survey, str(error))
+
+
 def _fieldwork(
-    workbench: Workbench,
-    principal: Principal,
-    name: str,
-    error: ApiError | None = None,
+    workbench: Workbench, principal: Principal, name: str, problem: str = ""
 ) -> HTMLResponse:
     survey = fieldwork.load_published(workbench.engine, name)
     return render_survey(
         "fieldwork",
         principal,
         survey,
-        status=409 if error else 200,
-        problem=str(error or ""),
+        status=409 if problem else 200,
+        problem=problem,
         here="Fieldwork",
         decided=fieldwork.status(workbench.engine, name),
         following=follow(workbench.engine, survey),
@@ -208,6 +214,7 @@ def _releases(workbench: Workbench, principal: Principal, name: str) -> HTMLResp
         fieldwork.load_published(workbench.engine, name),
         here="Releases",
         releases=made,
+        jobs=acts.visible_jobs(workbench, principal, name),
         superseded={one.name for one in made if is_superseded(one.folder)},
         profiles={
             profile: meaning
@@ -221,7 +228,3 @@ def _releases(workbench: Workbench, principal: Principal, name: str) -> HTMLResp
 
 def _see(survey: str, more: str = "") -> RedirectResponse:
     return RedirectResponse(f"/surveys/{survey}/{more}".rstrip("/"), 303)
-
-
-def _attached(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -1,4 +1,4 @@
-"""Whole pages, as researchers see them: in English, without scripts."""
+"""Whole pages, as researchers see them: in English; no page needs its script."""
 
 from hashlib import sha256
 from importlib.resources import files
@@ -9,12 +9,21 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from surveys.languages import language
 from surveys.survey import Survey
 
 from .researcher_dependencies import Principal
 
-STYLESHEET = (files("api") / "static" / "researcher.css").read_bytes()
-STYLESHEET_PATH = f"/static/researcher.{sha256(STYLESHEET).hexdigest()[:12]}.css"
+
+def _static(name: str) -> tuple[bytes, str]:
+    """Read a file and give it an address that changes with its content."""
+    content = (files("api") / "static" / name).read_bytes()
+    stem, ending = name.split(".")
+    return content, f"/static/{stem}.{sha256(content).hexdigest()[:12]}.{ending}"
+
+
+STYLESHEET, STYLESHEET_PATH = _static("researcher.css")
+ICON, ICON_PATH = _static("researcher.svg")
 
 _templates = Environment(
     loader=PackageLoader("api"),
@@ -35,7 +44,8 @@ def render(
     **values: Any,
 ) -> HTMLResponse:
     """Make a page of ``templates/researcher``."""
-    frame = {"stylesheet": STYLESHEET_PATH, "problem": "", "survey": ""}
+    frame = {"stylesheet": STYLESHEET_PATH, "icon": ICON_PATH}
+    frame |= {"script": "", "problem": "", "survey": ""}
     page = _templates.get_template(f"researcher/{template}.html")
     return HTMLResponse(
         page.render(frame | values, title=title, principal=principal), status
@@ -62,11 +72,11 @@ def country_name(code: str) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f}"
+    return _rounded(None if share is None else 100 * share, 1)
 
 
-def _rounded(number: float | None) -> str:
-    return "" if number is None else f"{number:.2f}"
+def _rounded(number: float | None, decimals: int = 2) -> str:
+    return "" if number is None else f"{number:.{decimals}f}".replace("-", "−")
 
 
 def _p_value(value: float | None) -> str:
@@ -76,5 +86,10 @@ def _p_value(value: float | None) -> str:
 
 
 _templates.filters.update(
-    percent=_percent, rounded=_rounded, p_value=_p_value, drawing=Markup
+    percent=_percent,
+    rounded=_rounded,
+    p_value=_p_value,
+    drawing=Markup,
+    country=country_name,
+    language=lambda tag: language(tag).name,
 )

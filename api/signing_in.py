@@ -28,7 +28,6 @@ INSIDE = re.compile(r"(?!.*\.\.)/(surveys|account)(/[\w./-]*)?(\?[\w.~=&%+,*-]*)
 KNOWN_SECONDS = 90 * 24 * 3600
 """How long a browser is known to be one in which somebody signed in."""
 
-READ = ["GET", "HEAD"]
 WRONG = "The name or the password is not right."
 WRONG_CODE = "This code is not right, or it was used before. Please take the next one."
 
@@ -47,7 +46,7 @@ async def read_form_from_here(request: Request) -> Form:
     return await read_form(request)
 
 
-@public.api_route("/login", methods=READ)
+@public.get("/login")
 async def show_login(next_: Next = "") -> HTMLResponse:
     """Ask for name and password."""
     return _login(next_)
@@ -84,7 +83,7 @@ async def login(
     return response
 
 
-@router.api_route("/second-factor", methods=READ)
+@router.get("/second-factor")
 async def show_second_factor(principal: Viewer, next_: Next = "") -> HTMLResponse:
     """Ask for a one-time code."""
     return _second_factor(principal, next_)
@@ -113,7 +112,7 @@ async def confirm(
     return _with_cookie(_lead_on(next_), workbench, token)
 
 
-@router.api_route("/account", methods=READ)
+@router.get("/account")
 async def show_account(principal: Viewer, workbench: WorkbenchDep) -> HTMLResponse:
     """Show what the researcher may do, and how to sign out."""
     count = await workbench.run(
@@ -142,10 +141,11 @@ async def logout(
 async def ask_to_sign_in(request: Request, error: Exception) -> Response:
     """Lead to the page that asks for what is missing, and from there back."""
     page = "/second-factor" if isinstance(error, SecondFactorNeeded) else "/login"
-    wanted = request.url.path
+    # a download would leave the browser on the page that asks: lead to its button
+    wanted = request.url.path.removesuffix("/file")
     if request.url.query:
         wanted += f"?{request.url.query}"
-    if request.method in READ and INSIDE.fullmatch(wanted):
+    if request.method == "GET" and INSIDE.fullmatch(wanted):
         page += f"?next={quote(wanted)}"
     return RedirectResponse(page, 303)
 

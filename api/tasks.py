@@ -2,9 +2,12 @@
 
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import altair as alt
+import pandas as pd
 
 from analysis import AnalysisError
 from analysis.charts import diverging_bars, estimates_chart, to_svg
@@ -12,7 +15,7 @@ from analysis.errors import WeightingError
 from surveys import SurveyError, read_release
 from surveys.exports import export
 
-from . import jobs, shelf
+from . import jobs, shelf, vega
 from .choices import Choices
 from .comparing import DataComparison, compare_data
 from .database import create_engine_for
@@ -96,17 +99,24 @@ def _compare(settings: Settings, folder: Path, task: ComparisonTask) -> Outcome:
         not_weighted = str(error)
         result = _compare_countries(shelved, choices, weighted=False)
     jobs.report(folder, "drawing the chart")
-    countries, answers = shelved.labels("country"), shelved.labels(choices.outcome)
-    for name, width in jobs.CHARTS.items() if answers else ():
-        chart = _draw(result, countries, answers, width)
-        (folder / f"{name}.svg").write_text(chart, "utf-8")
-    (folder / jobs.PAGE).write_text(result.to_html(), "utf-8")
+    vega.bundle(settings)
+    title = f"{shelved.fields[choices.outcome]['title']}, by country"
+    for name, width in jobs.CHARTS.items():
+        chart = _draw(result, shelved, choices, width).properties(description=title)
+        if result.synthetic:  # also where the picture is all that is left
+            chart = chart.properties(title="Synthetic data")
+        (folder / f"{name}.json").write_text(chart.to_json(indent=None), "utf-8")
+        svg = to_svg(chart, title, result.estimate.method)
+        (folder / f"{name}.svg").write_text(svg, "utf-8")
+    written = folder / jobs.COMPARISON
+    written.with_suffix(".html").write_text(result.to_html(), "utf-8")
+    _table(result).to_csv(written.with_suffix(".csv"), index=False)
     more: dict[str, Any] = {
         "hidden": list(result.hidden),
         "weighting": str(result.weighting or ""),
         "not_weighted": not_weighted,
     }
-    return Outcome(file=jobs.PAGE, result=result.to_dict() | more)
+    return Outcome(result=result.to_dict() | more)
 
 
 def _compare_countries(
@@ -127,28 +137,44 @@ def _compare_countries(
     )
 
 
-def _draw(
-    result: DataComparison,
-    countries: Mapping[str, str],
-    answers: Mapping[str, str],
-    width: int,
-) -> str:
-    """Draw one share per country as points, the shares of all answers as bars."""
-    estimate, title = result.estimate, f"{result.outcome} by country"
-    if estimate.values.index.nlevels == 1:
-        drawn = estimate.conf_int(result.level).assign(estimate=estimate.values)
-        drawn["group"] = drawn.index.astype(str).map(countries)
-        chart = estimates_chart(drawn.assign(series=""), "Share", width=width)
-        return to_svg(chart, title, estimate.method)
-    shares = estimate.values.rename_axis(["group", "category"]).reset_index(
-        name="share"
+def _table(result: DataComparison) -> pd.DataFrame:
+    """All numbers, not rounded: estimates, then differences from a reference."""
+    both = (result.estimate.to_frame(result.level), result.comparison.to_frame())
+    estimates, differences = (
+        frame.rename_axis(index={"country": "group"}).reset_index() for frame in both
     )
-    shares = shares.astype({"group": str, "category": str})
-    shares["group"] = shares["group"].map(countries)
-    shares["category"] = shares["category"].map(answers)
-    categories = [
-        label for label in answers.values() if label in set(shares["category"])
-    ]
+    columns = dict.fromkeys([*differences, *estimates])
+    return pd.concat([estimates, differences])[[*columns]]
+
+
+def _draw(
+    result: DataComparison, shelved: Shelved, choices: Choices, width: int
+) -> alt.LayerChart:
+    """Draw one value per country as points, the shares of all answers as bars."""
+    answers = shelved.labels(choices.outcome)
+    kind, written = ("Share", "{:.1%}") if answers else ("Mean", "{:.2f}")
+
+    def write(number: float) -> str:
+        return written.format(number).replace("-", "−")
+
+    frame = result.estimate.to_frame(result.level)
+    frame = frame.rename_axis(["group", "category"][: frame.index.nlevels])
+    frame = frame.reset_index().astype({"n_respondents": str})
+    frame["group"] = frame["group"].astype(str).map(shelved.labels("country"))
+    told = {"Country": frame["group"]}
+    if "category" in frame:
+        frame["category"] = frame["category"].astype(str).map(answers)
+        told["Answer"] = frame["category"]
+    names = ["estimate", "conf_low", "conf_high"]
+    told[kind], low, high = (frame[name].map(write) for name in names)
+    told |= {"Interval": low + " to " + high, "Respondents": frame["n_respondents"]}
+    if "category" not in frame:
+        points = frame.assign(series="", **told)
+        return estimates_chart(
+            points, kind, percent=bool(answers), told=[*told], width=width
+        )
+    shown = set(frame["category"])
+    categories = [label for label in answers.values() if label in shown]
     middle = categories[len(categories) // 2] if len(categories) % 2 else None
-    chart = diverging_bars(shares, categories, middle, width=width)
-    return to_svg(chart, title, estimate.method)
+    shares = frame.rename(columns={"estimate": "share"}).assign(**told)
+    return diverging_bars(shares, categories, middle, told=[*told], width=width)

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from babel.core import Locale, UnknownLocaleError
 
-from .codebook import MISSING_CODES, RECORD_COLUMNS, columns_of
+from .codebook import MISSING_CODES, RECORD_COLUMNS, WEIGHT, columns_of
 from .errors import Mistake, suggest
 from .experiments import draws_of
 from .questionnaire import (
@@ -34,6 +34,7 @@ MAX_NAME = 32
 RESERVED_NAMES = {
     *SYSTEM_VARIABLES,
     *RECORD_COLUMNS,
+    WEIGHT.name,
     *("action", "state", "title", "pages", "choices", "study"),
 }
 """Names that forms, releases and translation files use themselves."""
@@ -82,6 +83,9 @@ def check_study(study: Study, questionnaire: Questionnaire) -> Iterator[Finding]
         ("sensitive", "variable", study.sensitive, columns),
         ("labels", "variable", study.labels, columns),
     ]
+    if study.margins and "country" not in choices:
+        what = "weights are fitted within countries; ask for 'country', or leave out"
+        yield "margins", f"{what} margins"
     for margin in study.margins:
         used.append(("margins", "question with choices", margin, {*choices, "country"}))
     if "country" in choices:

@@ -91,6 +91,17 @@ class Variable:
         return tuple(value.name for value in self.values if value.missing)
 
 
+WEIGHT = Variable(
+    "calibrated_weight",
+    "decimal",
+    {"en": "Weight, averaged over respondents who share all quasi-identifiers"},
+    {},
+    (),
+    "weight",
+)
+"""What a protected release adds to the `codebook`, where there are margins."""
+
+
 def codebook(survey: Survey) -> tuple[Variable, ...]:
     """Describe every column of the survey's release, in order.
 

@@ -1,38 +1,49 @@
 """Expressions in words, for whoever reads a questionnaire on paper."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import reduce
 
-from .codebook import DRAWN
+from .codebook import DRAWN, columns_of
 from .experiments import draws_of
 from .expressions import Expression
 from .grammar import Node, parse
+from .languages import ENGLISH, Language
 from .questionnaire import Questionnaire
 
-COMPARISONS = {
-    "=": "is",
-    "!=": "is not",
-    "<": "is less than",
-    "<=": "is at most",
-    ">": "is more than",
-    ">=": "is at least",
+OPERATIONS = {
+    "=": "{left} is {right}",
+    "!=": "{left} is not {right}",
+    "<": "{left} is less than {right}",
+    "<=": "{left} is at most {right}",
+    ">": "{left} is more than {right}",
+    ">=": "{left} is at least {right}",
+    "and": "{left} and {right}",
+    "or": "{left} or {right}",
+    "+": "{left} + {right}",
+    "-": "{left} − {right}",
+    "*": "{left} × {right}",
+    "div": "{left} ÷ {right}",
+    "mod": "{left} modulo {right}",
 }
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-ARITHMETIC = {"+": "+", "-": "−", "*": "×", "div": "÷", "mod": "modulo"}
+COMPARISONS = ("=", "!=", *MIRRORED)
+LOGICAL = ("and", "or")
+
 PHRASES = {
-    "coalesce": "{0}, or {1} where that is blank",
-    "concat": "{all} put together",
-    "count-selected": "the number of choices in {0}",
+    "coalesce": "{first}, or {second} where that is blank",
+    "concat": "put together: {all}",
+    "count-selected": "the number of choices in {first}",
     "false": "never",
-    "if": "{1} if {0}, else {2}",
-    "int": "the whole part of {0}",
+    "if": "{second} if {first}, else {third}",
+    "int": "the whole part of {first}",
     "max": "the largest of {all}",
     "min": "the smallest of {all}",
-    "not": "not ({0})",
-    "number": "{0}",
-    "once": "the answer given before, else {0}",
-    "round": "{0} rounded",
-    "string": "{0}",
-    "string-length": "the number of characters of {0}",
+    "not": "not ({first})",
+    "number": "{first}",
+    "once": "the answer given before, else {first}",
+    "round": "{first} rounded",
+    "string": "{first}",
+    "string-length": "the number of characters of {first}",
     "sum": "the sum of {all}",
     "true": "always",
 }
@@ -45,8 +56,9 @@ def describe(
     expression: Expression,
     questionnaire: Questionnaire,
     references: Mapping[str, str] = _NO_REFERENCES,
+    language: Language = ENGLISH,
 ) -> str:
-    """Say in English what an expression asks for or computes.
+    """Say in words what an expression asks for or computes.
 
     Parameters
     ----------
@@ -56,6 +68,9 @@ def describe(
         Its choices are named by their labels, in quotation marks, in its language.
     references
         What a variable is called, such as its number; its own name where there is none.
+    language
+        Of the words. They are clauses that stand by themselves, as in "under this
+        condition: Q1 is at least 18", so that no language has to change their order.
 
     Examples
     --------
@@ -70,16 +85,21 @@ def describe(
     >>> describe(compile_expression(source), questionnaire, {"t": "Q1"})
     'Q1 is “Bologna” and (age is at least 18 or not (age is answered))'
     """
-    return _Wording(questionnaire, references).condition(parse(expression.source))
+    wording = _Wording(questionnaire, references, language)
+    return wording.condition(parse(expression.source))
 
 
 class _Wording:
     """How the variables and choices of one questionnaire are called."""
 
     def __init__(
-        self, questionnaire: Questionnaire, references: Mapping[str, str]
+        self,
+        questionnaire: Questionnaire,
+        references: Mapping[str, str],
+        language: Language,
     ) -> None:
         self.references = references
+        self.text, self.code = language.text, language.code
         self.labels: dict[str, Mapping[str, str]] = {
             variable: {
                 choice.name: choice.label for choice in questionnaire.choices_of(asked)
@@ -87,8 +107,9 @@ class _Wording:
             for asked in questionnaire.questions
             for variable in asked.variables
         }
+        drawn = {name: language.text(label) for name, label in DRAWN.items()}
         for draw in draws_of(questionnaire):
-            self.labels[draw.name] = DRAWN
+            self.labels[draw.name] = drawn
         for experiment in questionnaire.experiments:
             self.labels[experiment.name] = {
                 arm.name: arm.label for arm in experiment.arms
@@ -97,49 +118,57 @@ class _Wording:
     def condition(self, node: Node) -> str:
         """Say what must hold; a value by itself must be neither blank nor 0."""
         said = self.say(node)
-        return f"{said} is neither blank nor 0" if node.label == "variable" else said
+        if node.label == "variable":
+            return self.text("{answer} is neither blank nor 0", answer=said)
+        return said
 
     def say(self, node: Node) -> str:
         match node.label:
             case "variable":
-                return self.references.get(node.name, node.name)
+                return self.references.get(node.name) or self.code(node.name)
+            case "column" if node.name == "name":
+                return self.text("the choice")
             case "column":
-                return "the choice" if node.name == "name" else f"its {node.name}"
+                return self.text("its {column}", column=self.code(node.name))
             case "function":
                 return self._function(node)
             case "operator":
                 return self._operator(node)
         if node.symbol == ".":
-            return "the answer"
-        return f"“{node.text[1:-1]}”" if node.symbol == "(string)" else node.text
+            return self.text("the answer")
+        if node.symbol == "(string)":
+            return self.text("“{label}”", label=node.text[1:-1])
+        return node.text
 
     def _operator(self, node: Node) -> str:
         operands = list(node)
         if node.symbol in COMPARISONS:
             return self._comparison(node.symbol, *operands)
-        if node.symbol in ("and", "or"):
-            return f" {node.symbol} ".join(
-                self._grouped(operand, node) for operand in operands
-            )
-        sign = ARITHMETIC[node.symbol]
-        if len(operands) == 1:
-            return f"{sign}{self._grouped(operands[0], node)}"
-        return f" {sign} ".join(self._grouped(operand, node) for operand in operands)
+        said = [self._grouped(operand, node) for operand in operands]
+        if len(said) == 1:
+            return self.text("−{right}", right=said[0])
+        left, right = said
+        return self.text(OPERATIONS[node.symbol], left=left, right=right)
 
     def _grouped(self, operand: Node, within: Node) -> str:
         """Put what binds less, or otherwise, into parentheses."""
-        logical = within.symbol in ("and", "or")
+        logical = within.symbol in LOGICAL
         said = self.condition(operand) if logical else self.say(operand)
         loose = operand.label == "operator" and operand.symbol not in COMPARISONS
-        return f"({said})" if loose and operand.symbol != within.symbol else said
+        if loose and operand.symbol != within.symbol:
+            return self.text("({part})", part=said)
+        return said
 
     def _comparison(self, symbol: str, left: Node, right: Node) -> str:
         if left.symbol in _LITERALS and right.symbol not in _LITERALS:
             left, right, symbol = right, left, MIRRORED.get(symbol, symbol)
-        if right.text in ("''", '""') and symbol in ("=", "!="):
-            answered = "is not" if symbol == "=" else "is"
-            return f"{self.say(left)} {answered} answered"
-        return f"{self.say(left)} {COMPARISONS[symbol]} {self._answer(left, right)}"
+        said = self.say(left)
+        if right.text in ("''", '""') and symbol == "=":
+            return self.text("{question} is not answered", question=said)
+        if right.text in ("''", '""') and symbol == "!=":
+            return self.text("{question} is answered", question=said)
+        answer = self._answer(left, right)
+        return self.text(OPERATIONS[symbol], left=said, right=answer)
 
     def _answer(self, asked: Node, answer: Node) -> str:
         """Name a value by the label of the choice that it stands for."""
@@ -147,40 +176,51 @@ class _Wording:
             text = answer.text[1:-1] if answer.symbol == "(string)" else answer.text
             label = self.labels.get(asked.name, {}).get(text)
             if label:
-                return f"“{label}”"
+                return self.text("“{label}”", label=label)
         return self.say(answer)
 
     def _function(self, node: Node) -> str:
         arguments = list(node)
         name = node.name
         if name == "not" and arguments[0].name == "selected":
-            return self._selected(arguments[0], "is not")
+            return self._selected(arguments[0], is_chosen=False)
         if name == "selected":
-            return self._selected(node, "is")
+            return self._selected(node, is_chosen=True)
         said = [self.say(argument) for argument in arguments]
         if name in ("if", "not"):
             said[0] = self.condition(arguments[0])
         if name == "round" and len(said) == 2:
-            return f"{said[0]} rounded to {said[1]} decimals"
-        return PHRASES[name].format(*said, all=_listed(said))
+            number, digits = said
+            return self.text(
+                "{number} rounded, decimals: {digits}", number=number, digits=digits
+            )
+        places = dict(zip(("first", "second", "third"), said, strict=False))
+        return self.text(PHRASES[name], **places, all=self._listed(said))
 
-    def _selected(self, node: Node, verb: str) -> str:
+    def _listed(self, said: list[str]) -> str:
+        def add(listed: str, part: str) -> str:
+            return self.text("{listed}, {part}", listed=listed, part=part)
+
+        return reduce(add, said) if said else ""
+
+    def _selected(self, node: Node, *, is_chosen: bool) -> str:
         names, name = node
         if (names.name, name.label) == ("open_countries", "column"):
-            return f"the survey {verb} open in the country"
-        return f"{self._answer(names, name)} {verb} chosen in {self.say(names)}"
+            if is_chosen:
+                return self.text("the survey is open in the country")
+            return self.text("the survey is not open in the country")
+        said = {"choice": self._answer(names, name), "question": self.say(names)}
+        if is_chosen:
+            return self.text("{choice} is chosen in {question}", **said)
+        return self.text("{choice} is not chosen in {question}", **said)
 
 
 _LITERALS = ("(string)", "(integer)", "(decimal)")
 
 
-def _listed(words: Sequence[str]) -> str:
-    """Words with commas, and "and" before the last."""
-    *first, last = words or [""]
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def number_questions(questionnaire: Questionnaire) -> Iterator[tuple[str, str]]:
+def number_questions(
+    questionnaire: Questionnaire, language: Language = ENGLISH
+) -> Iterator[tuple[str, str]]:
     """Name every variable by the number of its question on paper.
 
     Notes and calculations, which nobody answers, have no number.
@@ -197,7 +237,27 @@ def number_questions(questionnaire: Questionnaire) -> Iterator[tuple[str, str]]:
         if question.kind in ("note", "calculate"):
             continue
         at += 1
-        yield question.name, f"Q{at}"
+        number = language.text("Q{number}", number=at)
+        yield question.name, number
         if question.kind == "battery":
             for item in question.items:
-                yield f"{question.name}_{item.name}", f"Q{at} ({item.name})"
+                yield f"{question.name}_{item.name}", f"{number} ({item.name})"
+
+
+def conditions_of(questionnaire: Questionnaire) -> dict[str, tuple[Expression, ...]]:
+    """Under which conditions each column of a release is asked for: page, question.
+
+    Examples
+    --------
+    >>> asked = {"type": "text", "name": "why", "relevant": "${age} > 17"}
+    >>> page = {"name": "p", "questions": [asked], "relevant": "${side} = 'for'"}
+    >>> found = conditions_of(Questionnaire(title="T", pages=[page]))
+    >>> [condition.source for condition in found["why"]]
+    ["${side} = 'for'", '${age} > 17']
+    """
+    return {
+        column: tuple(each for each in (page.relevant, question.relevant) if each)
+        for page in questionnaire.pages
+        for question in page.questions
+        for column in columns_of(questionnaire, question)
+    }

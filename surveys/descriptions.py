@@ -13,6 +13,18 @@ RESPONSES, POPULATION = "responses.parquet", "population.csv"
 QUESTIONNAIRE, README = "questionnaire.json", "README.md"
 FILES = (README, POPULATION, QUESTIONNAIRE, RESPONSES)
 
+
+def earlier_file(version: str) -> str:
+    """Name of the file with an older version of the questionnaire.
+
+    Examples
+    --------
+    >>> earlier_file("5e1f0a9b7c2d44")
+    'questionnaire-5e1f0a9b7c2d.json'
+    """
+    return f"questionnaire-{version[:12]}.json"
+
+
 TYPES = {"integer": "integer", "count": "integer", "decimal": "number"}
 """Types of a data package, for the kinds of variables that are numbers."""
 
@@ -125,6 +137,12 @@ def write_readme(facts: Mapping[str, Any], variables: Sequence[Variable]) -> str
     synthetic = "**Synthetic data: invented respondents.**\n\n" * facts["synthetic"]
     columns = "\n".join(f"- {what}: {how}" for what, how in CONVENTIONS.items())
     codes = "\n".join(f"- `{code}`: {text}" for code, text in MISSING_CODES.items())
+    files = "".join(
+        f"- `{earlier_file(each['questionnaire_version'])}`: an older version, asked as"
+        f" `{each['survey']}` in {each['n_responses']} of the responses\n"
+        for each in facts.get("versions", ())[:-1]
+    )
+    about = _changes(facts) + _weights(facts)
     return f"""# {facts["title"]}
 
 {synthetic}{facts["n_responses"]} responses, {weeks}, profile {facts["profile"]}.
@@ -133,7 +151,7 @@ Release of the survey `{facts["survey"]}`, questionnaire version
 
 - `{RESPONSES}`: one row per response in random order, {len(variables)} columns of text
 - `{POPULATION}`: what the weights are fitted to, with sources
-- `{QUESTIONNAIRE}`: the questionnaire in every language
+{files}- `{QUESTIONNAIRE}`: the questionnaire in every language
 - `{PACKAGE}`: the codebook (a Frictionless Data Package) and how the data came about
 
 Codes that stand where there is no answer:
@@ -144,8 +162,41 @@ What the columns hold:
 
 {columns}
 
-There are no weights in the data: they are fitted to `{POPULATION}`, for example with
-`parallax compare`. In Python: `pandas.read_parquet("{RESPONSES}")`, or
+{about} In Python: `pandas.read_parquet("{RESPONSES}")`, or
 `surveys.read_release(...).frame()` with missing codes as missing values. In R:
 `arrow::read_parquet("{RESPONSES}")`.
 """
+
+
+def _changes(facts: Mapping[str, Any]) -> str:
+    """What versions of the questionnaire and the profile did to the columns."""
+    renamed = [
+        f"`{old}` of `{each['survey']}` is `{new}`"
+        for each in facts.get("versions", ())
+        for old, new in each["renamed"].items()
+    ]
+    said = {
+        "Renamed since an older version": renamed,
+        "Reworded since, with the same meaning in the judgement of the researcher": [
+            f"`{name}`" for name in facts.get("accepted_changes", ())
+        ],
+        "Left out to protect respondents": [
+            f"`{name}`" for name in facts.get("left_out", ())
+        ],
+    }
+    return "".join(
+        f"{what}: {', '.join(names)}.\n\n" for what, names in said.items() if names
+    )
+
+
+def _weights(facts: Mapping[str, Any]) -> str:
+    weights = facts.get("weights", {})
+    if "variable" in weights:
+        return (
+            f"The column `{weights['variable']}` holds weights: {weights['method']}."
+            f" Where `{POPULATION}` has margins, weights can be fitted to it as well."
+        )
+    return (
+        f"There are no weights in the data: they are fitted to `{POPULATION}`, for"
+        " example with\n`parallax compare`."
+    )

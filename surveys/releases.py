@@ -24,6 +24,7 @@ from .descriptions import (
     README,
     TYPES,
     describe_package,
+    earlier_file,
     read_variables,
     write_readme,
 )
@@ -141,6 +142,7 @@ def write_release(
     package: Mapping[str, Any],
     population: pd.DataFrame,
     questionnaire: str,
+    earlier_questionnaires: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write a release folder; the same input gives the same bytes.
 
@@ -159,6 +161,8 @@ def write_release(
         ``Survey.population``.
     questionnaire
         ``Survey.to_json()``: its SHA-256 is the questionnaire version.
+    earlier_questionnaires
+        The same of each older version; the file of one is named after its version.
 
     Returns
     -------
@@ -228,10 +232,14 @@ def write_release(
             float_format="%.15g",
         )
         (unfinished / QUESTIONNAIRE).write_bytes(questionnaire.encode())
+        files = [*FILES]
+        for content in map(str.encode, earlier_questionnaires):
+            files.append(earlier_file(hashlib.sha256(content).hexdigest()))
+            (unfinished / files[-1]).write_bytes(content)
         (unfinished / README).write_bytes(write_readme(facts, variables).encode())
-        facts["files"] = {file: _hash(unfinished / file) for file in FILES}
-        content = describe_package(facts, variables, population)
-        text = json.dumps(content, ensure_ascii=False, indent=2)
+        facts["files"] = {file: _hash(unfinished / file) for file in files}
+        described = describe_package(facts, variables, population)
+        text = json.dumps(described, ensure_ascii=False, indent=2)
         (unfinished / PACKAGE).write_bytes(f"{text}\n".encode())
         if folder.exists():
             folder.rmdir()
@@ -268,7 +276,12 @@ def read_release(folder: Path) -> Release:
     try:
         package: dict[str, Any] = json.loads((folder / PACKAGE).read_bytes())
         released = package["parallax"]["files"]
-        changed = [file for file in FILES if _hash(folder / file) != released[file]]
+        files = [file for file in released if file not in FILES]
+        changed = [
+            file
+            for file in (*FILES, *files)
+            if _hash(folder / Path(file).name) != released[file]
+        ]
         variables = read_variables(package)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ReleaseError(

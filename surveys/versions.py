@@ -84,7 +84,7 @@ def merge(
         Each version with its responses, coded by `responses_to_frame`; the newest last.
     renamed, accepted
         As for `incompatibilities`. A name that a version does not know is passed over,
-        so that one mapping serves all.
+        so that one mapping serves all; one that no version knows is an error.
 
     Returns
     -------
@@ -100,11 +100,12 @@ def merge(
     """
     newest = versions[-1][0]
     merged = {variable.name: variable for variable in codebook(newest)}
-    problems, frames = [], []
+    problems, frames, unused = [], [], {*renamed}
     for survey, frame in versions:
         own = {variable.name: variable for variable in codebook(survey)}
         names = {old: name for old, name in renamed.items() if old in own}
         names = {} if survey.version == newest.version else names
+        unused -= {*names}
         problems += [
             f"version {survey.version[:12]}: {what}"
             for what in incompatibilities(
@@ -116,6 +117,10 @@ def merge(
             name = names.get(variable.name, variable.name)
             known = merged.get(name)
             merged[name] = _joined(known, variable) if known else variable
+    problems += [f"{name}: no older version has it" for name in sorted(unused)]
+    problems += [
+        f"{name}: no version has it" for name in sorted({*accepted} - {*merged})
+    ]
     if problems:
         raise ReleaseError(
             f"{len(problems)} changes between the versions of the questionnaire are"

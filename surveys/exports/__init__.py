@@ -42,8 +42,8 @@ def export(
     ----------
     release : Release
     folder : Path
-        Made if it does not exist. A file gets its name when it is whole, so an
-        interrupted export never looks complete.
+        A new or empty folder. A file gets its name when it is whole, and an export
+        that is interrupted takes back what it wrote.
     formats : iterable of str
         Names in ``FORMATS``.
     language : str
@@ -58,7 +58,7 @@ def export(
     Raises
     ------
     ReleaseError
-        If a format or the language is not known.
+        If a format or the language is not known, or the folder is not empty.
 
     Examples
     --------
@@ -77,22 +77,39 @@ def export(
         raise ReleaseError(
             f"the release has no language {language!r}; it has {', '.join(languages)}"
         )
-    return _write_all(release, Path(folder), chosen, language)
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ReleaseError(
+            f"{folder} is not an empty folder, and an export replaces nothing: choose"
+            " a new one"
+        )
+    return _write_all(release, folder, chosen, language)
 
 
 def _write_all(
     release: Release, folder: Path, formats: list[str], language: str
 ) -> Iterator[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
     stem = str(release.package["parallax"]["survey"])
-    notes = Notes()
-    for name in formats:
-        ending, write = FORMATS[name]
-        with TemporaryDirectory(prefix=".export-", dir=folder) as unnamed:
-            unfinished = Path(unnamed)
-            write(release, unfinished / f"{stem}{ending}", language, notes)
-            for file in sorted(unfinished.iterdir()):
-                yield file.replace(folder / file.name)
-    remarks = folder / FILE
-    remarks.write_text(notes.text() or "Every format holds everything.\n", "utf-8")
-    yield remarks
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    notes, written = Notes(), list[Path]()
+    try:
+        for name in formats:
+            ending, write = FORMATS[name]
+            first = len(written)
+            with TemporaryDirectory(prefix=".export-", dir=folder) as unnamed:
+                unfinished = Path(unnamed)
+                write(release, unfinished / f"{stem}{ending}", language, notes)
+                for file in sorted(unfinished.iterdir()):
+                    written.append(file.replace(folder / file.name))
+            yield from written[first:]
+        written.append(folder / FILE)
+        text = notes.text() or "Every format holds everything.\n"
+        written[-1].write_text(text, "utf-8")
+        yield written[-1]
+    except BaseException:  # whatever ends it early, an interruption as well
+        for file in written:
+            file.unlink(missing_ok=True)
+        if is_new:
+            folder.rmdir()
+        raise

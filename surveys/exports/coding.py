@@ -14,15 +14,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from markdown_it import MarkdownIt
 
 from ..codebook import MISSING_CODES, Texts, Variable
+from ..languages import language as language_of
 from ..releases import Release
+from ..texts import PLACEHOLDER
 
 MISSING_NUMBERS = {code: -at for at, code in enumerate(MISSING_CODES, start=1)}
 """Number of each missing code: "dont_know" is -1, "refused" -2, and so on."""
 
 BELOW_ANSWERS = 999_990
 """Taken off the missing numbers of a variable whose answers can be negative."""
+
+DRAWN_BY_CHANCE = "Drawn by chance: {name}"
+"""Label of what has no title of its own, as in the codebook."""
 
 NUMERIC = ("integer", "decimal", "count")
 
@@ -35,7 +41,8 @@ class Column:
     ----------
     variable : Variable
     label : str
-        In the language of the export, in English where there is no translation.
+        In the language of the export, in English where there is no translation; plain,
+        as all labels are, without marks of emphasis.
     numbers : mapping of str to int
         The number of each code of a nominal or ordinal variable, empty for others.
     missing : mapping of str to int
@@ -97,7 +104,7 @@ def columns_of(release: Release, language: str = "en") -> tuple[Column, ...]:
 
 def _column(variable: Variable, cells: pa.DictionaryArray, language: str) -> Column:
     if variable.kind == "text":
-        label = text_of(variable.labels, language)
+        label = plain(label_of(variable, language))
         return Column(variable, label, {}, {}, {}, "nominal")
     labels = {value.name: value.labels for value in variable.values}
     answers = [value.name for value in variable.values if not value.missing]
@@ -115,11 +122,11 @@ def _column(variable: Variable, cells: pa.DictionaryArray, language: str) -> Col
     }
     return Column(
         variable,
-        text_of(variable.labels, language),
+        plain(label_of(variable, language)),
         numbers,
         missing,
         {
-            number: text_of(labels[name], language)
+            number: plain(text_of(labels[name], language))
             for name, number in (numbers | missing).items()
         },
         "scale" if is_number and not numbers else _MEASURES[variable.kind],
@@ -158,8 +165,58 @@ def counts_of(cells: pa.DictionaryArray) -> dict[str, int]:
 
 
 def text_of(texts: Texts, language: str) -> str:
-    """A text in a language, or in English where it is not translated."""
-    return texts.get(language) or texts["en"]
+    """A text in a language, or in English where it is not translated.
+
+    What Parallax itself says in every codebook, such as "Not asked", is translated.
+
+    Examples
+    --------
+    >>> text_of({"en": "Not asked"}, "de"), text_of({"en": "Tea", "de": "Tee"}, "de")
+    ('Nicht gefragt', 'Tee')
+    """
+    english = texts["en"]
+    words = language_of(language)
+    return texts.get(language) or words.translations.gettext(english) or english
+
+
+def plain(text: str) -> str:
+    r"""The words of an author's text, without marks of emphasis.
+
+    Where the answer to another question stands in it, the name of that question does.
+
+    Examples
+    --------
+    >>> plain("**How many** of these do you, at ${age}, approve of?")
+    'How many of these do you, at [age], approve of?'
+    >>> plain("1. May"), plain("Some say:\n\n- *yes*\n- no")
+    ('1. May', 'Some say:\n\nyes\n\nno')
+    """
+    # As on the respondents' pages, only what has several lines has lists.
+    parse = _MARKDOWN.parse if "\n" in text else _MARKDOWN.parseInline
+    words = "\n\n".join(
+        "".join(
+            part.content if part.type == "text" else "\n"
+            for part in block.children or ()
+            if part.type in ("text", "softbreak", "hardbreak")
+        )
+        for block in parse(text)
+        if block.type == "inline"
+    )
+    return PLACEHOLDER.sub(lambda found: f"[{found[1].strip()}]", words)
+
+
+_MARKDOWN = MarkdownIt("zero", {"html": False}).enable(
+    ["paragraph", "list", "newline", "escape", "entity", "emphasis", "balance_pairs"]
+)
+"""What `surveys.texts.find_markup` allows an author."""
+
+
+def label_of(variable: Variable, language: str) -> str:
+    """Short title of a variable in a language."""
+    label = text_of(variable.labels, language)
+    if label != DRAWN_BY_CHANCE.format(name=variable.name):
+        return label
+    return language_of(language).text(DRAWN_BY_CHANCE, name=variable.name)
 
 
 def unused_name(name: str, taken: Iterable[str], longest: int) -> str:

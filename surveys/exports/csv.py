@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from ..releases import Release
-from .coding import columns_of, text_of
+from .coding import columns_of, plain, text_of
 from .notes import Notes
 
 CODEBOOK_COLUMNS = (
@@ -74,7 +74,7 @@ def codebook_rows(release: Release, language: str) -> Iterator[Sequence[str]]:
         about = (
             variable.name,
             column.label,
-            text_of(variable.question, language) if variable.question else "",
+            plain(text_of(variable.question, language)) if variable.question else "",
             variable.kind,
             variable.role,
         )
@@ -83,7 +83,7 @@ def codebook_rows(release: Release, language: str) -> Iterator[Sequence[str]]:
             yield (
                 *about,
                 value.name,
-                text_of(value.labels, language),
+                plain(text_of(value.labels, language)),
                 "yes" if value.missing else "no",
                 str(numbers.get(value.name, "")),
             )

@@ -8,10 +8,14 @@ from lxml import etree
 from lxml.builder import ElementMaker
 
 from ..codebook import Texts, Variable
+from ..conditions import conditions_of, describe
 from ..documents import CONTROL_CHARACTER
+from ..languages import ENGLISH
+from ..languages import language as language_of
 from ..releases import RESPONSES, Release
-from .coding import NUMERIC, counts_of
+from .coding import NUMERIC, counts_of, plain
 from .notes import Notes
+from .protection import describe_protection
 
 NAMESPACE = "ddi:codebook:2_5"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -29,19 +33,21 @@ def write_ddi(release: Release, path: Path, language: str, notes: Notes) -> None
     release : Release
     path : Path
     language : str
-        Language of the document.
+        Not needed: titles, labels, questions and who is asked come in every language,
+        and what the study says of itself is English.
     notes : Notes
         Not needed: DDI holds everything.
     """
     facts = release.package["parallax"]
+    universes = _universes(release)
     book = _make.codeBook(
-        {"version": "2.5", LANGUAGE: language},
+        {"version": "2.5", LANGUAGE: "en"},
         _make.docDscr(_citation(release, f"Codebook: {release.package['title']}")),
         _study(release, facts),
         _file(release),
         _make.dataDscr(
             *(
-                _variable(release, variable, at)
+                _variable(release, variable, universes.get(variable.name, {}), at)
                 for at, variable in enumerate(release.variables, start=1)
             )
         ),
@@ -51,11 +57,12 @@ def write_ddi(release: Release, path: Path, language: str, notes: Notes) -> None
     )
 
 
-def _citation(release: Release, title: str) -> Any:
+def _citation(release: Release, title: str, *translated: Any) -> Any:
     facts = release.package["parallax"]
     return _make.citation(
         _make.titlStmt(
             _make.titl(title),
+            *translated,
             _make.IDNo({"agency": "parallax"}, facts["files"][RESPONSES]),
         ),
         _make.rspStmt(_make.AuthEnty(facts["asked_by"])),
@@ -69,12 +76,23 @@ def _study(release: Release, facts: Mapping[str, Any]) -> Any:
     synthetic = "Synthetic data: invented respondents. " * facts["synthetic"]
     weeks = zip(("start", "end"), facts["weeks"], strict=False)
     return _make.stdyDscr(
-        _citation(release, release.package["title"]),
+        _citation(
+            release,
+            release.package["title"],
+            *(
+                _make.parTitl({LANGUAGE: language}, questionnaire.title)
+                for language, questionnaire in release.questionnaires.items()
+                if language != "en"
+            ),
+        ),
         _make.stdyInfo(
             _make.abstract(f"{synthetic}{told['data_collection_strategy']}"),
             _make.sumDscr(
                 *(_make.collDate({"event": event}, week) for event, week in weeks),
-                *(_make.nation({"abbr": code}, code) for code in facts["countries"]),
+                *(
+                    _make.nation({"abbr": code}, ENGLISH.countries([code]))
+                    for code in facts["countries"]
+                ),
                 _make.anlyUnit("Person"),
                 _make.universe(told["population"]),
                 _make.dataKind("Survey data" + ", synthetic" * facts["synthetic"]),
@@ -94,11 +112,7 @@ def _study(release: Release, facts: Mapping[str, Any]) -> Any:
             _make.anlyInfo(_make.EstSmpErr(told["sample_sizes_and_precision"])),
         ),
         _make.dataAccs(
-            _make.useStmt(
-                _make.conditions(
-                    f"Profile {facts['profile']}: k = {facts['k']}, l = {facts['l']}."
-                )
-            )
+            _make.useStmt(_make.conditions(" ".join(describe_protection(facts))))
         ),
     )
 
@@ -117,7 +131,7 @@ def _file(release: Release) -> Any:
     )
 
 
-def _variable(release: Release, variable: Variable, at: int) -> Any:
+def _variable(release: Release, variable: Variable, universe: Texts, at: int) -> Any:
     counts = counts_of(release.cells(variable.name))
     n_missing = sum(counts.get(code, 0) for code in variable.missing_codes)
     is_number = variable.kind in NUMERIC
@@ -127,6 +141,8 @@ def _variable(release: Release, variable: Variable, at: int) -> Any:
         "files": "F1",
         "intrvl": "contin" if variable.kind == "decimal" else "discrete",
     }
+    if variable.kind in ("nominal", "ordinal"):
+        about["nature"] = variable.kind
     if variable.role == "weight":
         about["wgt"] = "wgt"
     parts = [*_labels(variable.labels, "labl")]
@@ -137,6 +153,7 @@ def _variable(release: Release, variable: Variable, at: int) -> Any:
         items = ({"VALUE": code} for code in variable.missing_codes)
         parts.append(_make.invalrng(*map(_make.item, items)))
     parts += [
+        *_labels(universe, "universe"),
         _make.sumStat({"type": "vald"}, str(release.table.num_rows - n_missing)),
         _make.sumStat({"type": "invd"}, str(n_missing)),
         *(
@@ -156,4 +173,23 @@ def _variable(release: Release, variable: Variable, at: int) -> Any:
 def _labels(texts: Texts, tag: str) -> Iterator[Any]:
     """One element per language; XML has no control characters."""
     for language, text in texts.items():
-        yield _make(tag, {LANGUAGE: language}, CONTROL_CHARACTER.sub("", text))
+        words = CONTROL_CHARACTER.sub("", plain(text))
+        yield _make(tag, {LANGUAGE: language}, words)
+
+
+def _universes(release: Release) -> Mapping[str, Texts]:
+    """Who is asked for each column that not all are asked for, in each language."""
+    universes: dict[str, dict[str, str]] = {}
+    for tag, questionnaire in release.questionnaires.items():
+        words = language_of(tag)
+        for column, conditions in conditions_of(questionnaire).items():
+            said = [
+                words.text(
+                    "Only if {condition}.",
+                    condition=describe(each, questionnaire, language=words),
+                )
+                for each in conditions
+            ]
+            if said and words.is_translated:
+                universes.setdefault(column, {})[tag] = " ".join(said)
+    return universes

@@ -1,27 +1,29 @@
 """Codebook and questionnaire as pages that are read, printed and archived."""
 
 import importlib
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import quantiles
 
-from babel import Locale
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
-from ..conditions import describe, number_questions
+from ..conditions import conditions_of, describe, number_questions
 from ..descriptions import CONVENTIONS
-from ..experiments import Draw, draws_of
-from ..expressions import Expression
+from ..experiments import draws_of
+from ..languages import Language
+from ..languages import language as language_of
 from ..questionnaire import Question, Questionnaire
 from ..releases import Release
 from ..texts import PLACEHOLDER
-from .coding import NUMERIC, Column, columns_of, counts_of, text_of
+from .coding import NUMERIC, Column, columns_of, counts_of, label_of, text_of
 from .notes import Notes
+from .protection import describe_protection
 
 _markdown = MarkdownIt("zero", {"html": False}).enable(
     [
@@ -37,6 +39,64 @@ _templates = Environment(
     lstrip_blocks=True,
     undefined=StrictUndefined,
 )
+
+
+KINDS = {
+    "nominal": "categories",
+    "ordinal": "categories in order",
+    "integer": "whole numbers",
+    "decimal": "numbers",
+    "count": "counts",
+    "text": "texts",
+}
+"""What the variables of each kind hold."""
+
+ROLES = {
+    "quasi-identifier": "others may know it of a person",
+    "sensitive": "sensitive",
+    "assignment": "decided by chance",
+    "weight": "a weight",
+    "record": "about the response",
+}
+
+WAYS = {
+    "select_one": "One answer.",
+    "likert": "One answer.",
+    "select_multiple": "Any number of answers.",
+    "rank": "Numbers from 1, the first.",
+    "battery": "One answer per line.",
+    "list_experiment": "How many, not which.",
+    "integer": "A whole number.",
+    "decimal": "A number.",
+    "text": "In words.",
+}
+"""How the questions of each kind are answered."""
+
+ORDERS = {
+    "items": "Items in an order drawn for each respondent.",
+    "choices": "Choices in an order drawn for each respondent.",
+    "reverse": "Shown in reverse order to a random half of the respondents.",
+    "": "",
+}
+"""What is said about the order of choices or items."""
+
+
+class HtmlLanguage(Language):
+    """The same words as HTML, in which whatever is filled in keeps its direction."""
+
+    def text(self, message: str, **values: object) -> Markup:
+        """Translate a message; texts that are filled in are isolated and escaped."""
+        isolated = {
+            name: Markup("<bdi>{}</bdi>").format(value)
+            if isinstance(value, str) and not isinstance(value, Markup)
+            else value
+            for name, value in values.items()
+        }
+        return escape(self.translations.gettext(message)).format(**isolated)
+
+    def code(self, name: str) -> Markup:
+        """Mark a name up as code, which runs from left to right everywhere."""
+        return Markup("<code>{}</code>").format(name)
 
 
 @dataclass(frozen=True)
@@ -67,6 +127,11 @@ class Row:
 def write_codebook(release: Release, path: Path, language: str, notes: Notes) -> None:
     """Write what every column holds, with frequencies and reasons for missing values.
 
+    Every number in it is counted from the release alone. So whoever has the release
+    learns nothing from its codebook, whatever is subtracted from what, and no count
+    needs hiding that the rows do not show themselves. It is as confidential as the
+    release: the codebook of an internal one, which is not protected, says so.
+
     Parameters
     ----------
     release : Release
@@ -74,17 +139,28 @@ def write_codebook(release: Release, path: Path, language: str, notes: Notes) ->
         The language is put before the ending: ``-codebook-de.html``. Where WeasyPrint
         is installed, a PDF stands beside it.
     language : str
-        Language of the labels; the words around them are English.
+        Of the labels, and of the words around them where they are translated.
     notes : Notes
         Told when there is no PDF.
     """
     columns = columns_of(release, language)
+    questionnaire = release.questionnaires.get(language)
     _write(
         *(release, path, language, notes, "codebook.html"),
-        title=_title(release, language),
+        title=questionnaire.title if questionnaire else str(release.package["title"]),
         columns=[(column, *_rows(release, column, language)) for column in columns],
         conventions=CONVENTIONS,
-        range_of=partial(_range_of, release),
+        kinds=KINDS,
+        roles=ROLES,
+        range_of=partial(_range_of, release, language_of(language)),
+        conditions=conditions_of(questionnaire) if questionnaire else {},
+        in_words=questionnaire
+        and partial(
+            describe,
+            questionnaire=questionnaire,
+            language=_in_html(language_of(language)),
+        ),
+        label=lambda column: label_of(column.variable, language),
         wording=lambda column: text_of(column.variable.question, language),
         references={},
     )
@@ -101,7 +177,7 @@ def write_questionnaire(
     path : Path
         As for `write_codebook`.
     language : str
-        Language of the questions; the words around them are English.
+        Of the questions, and of the words around them where they are translated.
     notes : Notes
         Told when there is no PDF, or no questionnaire in this language.
     """
@@ -110,15 +186,23 @@ def write_questionnaire(
         notes.add(path.name, "not written: the release holds no questionnaire")
         return
     questionnaire = questionnaires.get(language, questionnaires["en"])
-    references = dict(number_questions(questionnaire))
+    words = language_of(language)
+    references = dict(number_questions(questionnaire, words))
+    arms = {experiment.name for experiment in questionnaire.experiments}
+    draws = draws_of(questionnaire)
     _write(
         *(release, path, language, notes, "questionnaire.html"),
         title=questionnaire.title,
         questionnaire=questionnaire,
         references=references,
-        orders={draw.name: draw for draw in draws_of(questionnaire)},
-        words=_words(questionnaire, references),
-        shuffled=partial(_shuffled, draws_of(questionnaire)),
+        draws=[draw for draw in draws if draw.name not in arms],
+        in_words=lambda expression: describe(
+            expression, questionnaire, references, _in_html(words)
+        ),
+        ways=WAYS,
+        order_of=lambda question: ORDERS[
+            _order_of({draw.name for draw in draws}, question)
+        ],
         offered=lambda question: _offered(questionnaire, question),
     )
 
@@ -133,12 +217,19 @@ def _write(
     references: Mapping[str, str],
     **values: object,
 ) -> None:
-    locale = Locale.parse(language, sep="-")
+    words = _in_html(language_of(language))
+    facts = release.package["parallax"]
     html = _templates.get_template(template).render(
-        facts=release.package["parallax"],
-        language=language,
-        direction="rtl" if locale.text_direction == "rtl" else "ltr",
+        facts=facts,
+        language=words,
+        own=_mark_english(words.is_translated),
+        author=_mark_english(language == "en"),
+        countries=words.countries(facts["countries"]),
+        asked_by=_asked_by(release, language),
+        protection=describe_protection(facts, words),
         references=references,
+        _=words.text,
+        code=words.code,
         block=lambda text: _numbered(_markdown.render(text), references),
         inline=lambda text: _numbered(_markdown.renderInline(text), references),
         **values,
@@ -153,12 +244,23 @@ def _write(
             path.name, "no PDF, WeasyPrint is not installed; print it from a browser"
         )
     else:
-        printer.HTML(string=html).write_pdf(path.with_suffix(".pdf"))
+        printer.HTML(string=html).write_pdf(path.with_suffix(".pdf"), pdf_tags=True)
 
 
-def _title(release: Release, language: str) -> str:
-    translated = release.questionnaires.get(language)
-    return translated.title if translated else str(release.package["title"])
+def _in_html(words: Language) -> HtmlLanguage:
+    return HtmlLanguage(words.tag, words.locale, words.translations)
+
+
+def _mark_english(is_own: bool) -> Markup:
+    """The attributes of an element whose text is English in a document that is not."""
+    return Markup("" if is_own else ' lang="en" dir="ltr"')
+
+
+def _asked_by(release: Release, language: str) -> str:
+    """Who asks, in the language that respondents read it in."""
+    studies = json.loads(release.questionnaire_json).get("studies", {})
+    english = release.package["parallax"]["asked_by"]
+    return str(studies.get(language, {}).get("asked_by", english))
 
 
 def _rows(
@@ -183,10 +285,12 @@ def _rows(
     return [row for row in rows.values() if row not in absent], absent, n_valid
 
 
-def _range_of(release: Release, column: Column) -> Mapping[str, float]:
+def _range_of(
+    release: Release, words: Language, column: Column
+) -> Iterator[Mapping[str, str]]:
     """Smallest number, quartiles and largest, of a variable that holds numbers."""
     if column.variable.kind not in NUMERIC or column.numbers:
-        return {}
+        return
     counts = counts_of(release.cells(column.name))
     missing = column.variable.missing_codes
     numbers = sorted(
@@ -196,37 +300,20 @@ def _range_of(release: Release, column: Column) -> Mapping[str, float]:
         for _ in range(n)
     )
     if len(numbers) < 2:
-        return {}
+        return
     lower, median, upper = quantiles(numbers, n=4, method="inclusive")
-    return {
-        "smallest": numbers[0],
-        "lower quartile": lower,
-        "median": median,
-        "upper quartile": upper,
-        "largest": numbers[-1],
-    }
+    named = {"smallest": numbers[0], "lower": lower, "median": median}
+    named |= {"upper": upper, "largest": numbers[-1]}
+    yield {name: words.number(number) for name, number in named.items()}
 
 
-def _words(
-    questionnaire: Questionnaire, references: Mapping[str, str]
-) -> Callable[[Expression], Markup]:
-    def words(expression: Expression) -> Markup:
-        said = str(escape(describe(expression, questionnaire, references)))
-        # A label may run the other way than the English sentence.
-        return Markup(re.sub("“([^”]*)”", r"“<bdi>\1</bdi>”", said))
-
-    return words
-
-
-def _shuffled(draws: tuple[Draw, ...], question: Question) -> str:
-    """What is said about the order of choices or items."""
-    if question.kind == "list_experiment":
-        return "Items in an order drawn for each respondent"
+def _order_of(drawn: set[str], question: Question) -> str:
+    """What chance puts in order, a key of `ORDERS`."""
+    if f"{question.name}_order" not in drawn:
+        return ""
     if question.parameters == "randomize=reverse":
-        return "Shown in reverse order to a random half of the respondents"
-    what = "Items" if question.items else "Choices"
-    is_drawn = any(draw.name == f"{question.name}_order" for draw in draws)
-    return f"{what} in an order drawn for each respondent" if is_drawn else ""
+        return "reverse"
+    return "items" if question.items else "choices"
 
 
 def _offered(

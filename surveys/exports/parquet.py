@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..releases import Release
-from .coding import Column, columns_of, text_of
+from .coding import Column, columns_of, plain, text_of
 from .notes import Notes
 
 BATCH = 20_000
@@ -66,7 +66,7 @@ def _describe(column: Column, language: str) -> dict[str, str]:
     question = column.variable.question
     described = {
         "label": column.label,
-        "question": text_of(question, language) if question else "",
+        "question": plain(text_of(question, language)) if question else "",
         "measure": column.measure,
     }
     if column.value_labels:

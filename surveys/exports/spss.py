@@ -77,10 +77,10 @@ def write_spss(release: Release, path: Path, language: str, notes: Notes) -> Non
         },
         variable_measure={name: column.measure for name, column in names.items()},
         variable_display_width={
-            name: 20 if column.is_text else 8 for name, column in names.items()
+            name: 20 if column.is_text else 10 for name, column in names.items()
         },
         variable_format={
-            name: "F8.2" if column.variable.kind == "decimal" else "F8.0"
+            name: "F10.4" if column.variable.kind == "decimal" else "F8.0"
             for name, column in names.items()
             if not column.is_text
         },

@@ -11,7 +11,7 @@ import pyreadstat
 
 from ..codebook import MISSING_CODES
 from ..releases import Release
-from .coding import Column, columns_of, text_of, unused_name
+from .coding import Column, columns_of, label_of, plain, text_of, unused_name
 from .notes import Notes
 
 LABEL_CHARACTERS = 80
@@ -129,14 +129,14 @@ def _label_script(release: Release, names: dict[str, Column], language: str) -> 
             continue
         lines.append(f"label language {_language_name(other)}, new")
         for at, (name, column) in enumerate(names.items()):
-            label = text_of(column.variable.labels, other)[:LABEL_CHARACTERS]
+            label = plain(label_of(column.variable, other))[:LABEL_CHARACTERS]
             lines.append(f"label variable {name} {_quoted(label)}")
             if not column.value_labels:
                 continue
             known = {**column.numbers, **column.missing}
             meanings = " ".join(
                 f"{_in_stata(column, known[value.name])}"
-                f" {_quoted(text_of(value.labels, other))}"
+                f" {_quoted(plain(text_of(value.labels, other)))}"
                 for value in column.variable.values
                 if value.name in known
             )

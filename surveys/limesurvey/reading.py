@@ -13,7 +13,8 @@ import yaml
 from ..documents import find_unreadable
 from ..errors import AuthoringError, ExpressionError, Mistake
 from ..translations import Entry, write_catalog
-from ..xlsform.reading import SPLIT, Imported, split_page
+from ..xlsform.pages import SPLIT, split_page
+from ..xlsform.reading import Imported
 from .markup import read_markup
 from .relevance import translate_relevance
 

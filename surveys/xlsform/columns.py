@@ -51,6 +51,11 @@ def write_header(column: str, language: str) -> str:
     return f"{column}::{name} ({language})"
 
 
+def is_yes(cell: str) -> bool:
+    """Whether a cell says yes, as authors write it."""
+    return cell.lower() in ("yes", "true", "true()")
+
+
 def read_mark(cell: str) -> tuple[str, Mapping[str, str]]:
     """Kind and settings of a mark.
 

@@ -117,6 +117,39 @@ def test_an_interval_reaches_from_limit_to_limit():
     assert lengths == pytest.approx([200, 500])
 
 
+@pytest.mark.parametrize(
+    ("estimates", "labels"),
+    [
+        ([4.1, 6.4], ["4", "5", "6"]),
+        ([-2, 30_000], ["0", "10,000", "20,000", "30,000"]),
+        ([2, 2], ["2"]),
+        ([2, float("nan")], ["2"]),
+    ],
+)
+def test_a_mean_is_drawn_in_its_units(estimates, labels):
+    means = pd.DataFrame(
+        {
+            "group": ["CN", "DE"],
+            "series": "",
+            **dict.fromkeys(("estimate", "conf_low", "conf_high"), estimates),
+        }
+    )
+    svg = drawn(estimates_chart(means, "Mean", percent=False, width=250))
+    axis = "//s:g[contains(@class, 'role-axis-label')]/s:text/text()"
+    shown = svg.xpath(axis, namespaces=NAMESPACE)
+    assert [text.replace("−", "-") for text in shown[: -len(means)]] == labels
+
+
+def test_what_is_told_belongs_to_each_bar():
+    told = shares().assign(Share=lambda table: table["share"].map("{:.0%}".format))
+    chart = diverging_bars(told, SCALE, "halfway", told=["Share"])
+    assert chart.data["Share"].to_list() == told["Share"].to_list()
+    hovered = [layer.encoding.tooltip for layer in chart.layer[1:]]
+    assert [field.shorthand for (field,) in hovered] == ["Share", "Share"]
+    plain = diverging_bars(shares(), SCALE, "halfway")
+    assert to_svg(chart, "t", "d") == to_svg(plain, "t", "d")
+
+
 def test_the_same_chart_gives_the_same_text():
     first, second = (
         to_svg(diverging_bars(shares(), SCALE, "halfway"), "t", "d") for _ in range(2)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pycanon.anonymity import k_anonymity, l_diversity
 
 from analysis import anonymity, diversity, suppress
+from analysis.disclosure import average_alike, released_weights
 from analysis.errors import DisclosureError, UnknownColumn
 
 FRAME = pd.DataFrame(
@@ -117,3 +118,47 @@ def test_everybody_has_company_and_nothing_is_invented(people, k, l):  # noqa: E
 def recoded(frame):
     """As others count: a missing value is a value, and rows are numbered anew."""
     return frame.fillna("withheld").reset_index(drop=True)
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["18-29", "30+", None]),
+            st.sampled_from(["N", "S", None]),
+            st.floats(0.01, 100),
+        ),
+        min_size=1,
+    )
+)
+def test_averaged_numbers_tell_nobody_apart_and_keep_their_sum(rows):
+    frame = pd.DataFrame(
+        rows, columns=["age", "region", "weight"], index=range(7, 7 + len(rows))
+    )
+    averaged = average_alike(frame, ["age", "region"], frame["weight"])
+    assert averaged.index.equals(frame.index)
+    assert averaged.sum() == pytest.approx(frame["weight"].sum(), rel=0.005)
+    assert (averaged > 0).all()
+    shown = frame.fillna("suppressed").assign(weight=averaged)
+    quasi = ["age", "region"]
+    assert k_anonymity(shown, [*quasi, "weight"]) == k_anonymity(shown, quasi)
+    assert anonymity(shown, [*quasi, "weight"]) == anonymity(frame, quasi)
+
+
+@pytest.mark.parametrize(
+    ("facts", "column"),
+    [
+        ({}, None),
+        ({"margins_left_out": [["sex"]]}, None),
+        ({"margins_left_out": [["sex"]], "weights": {"method": "none"}}, None),
+        ({"margins_left_out": [], "weights": {"variable": "w", "method": "m"}}, None),
+        (
+            {
+                "margins_left_out": [["sex"]],
+                "weights": {"variable": "w", "method": "m"},
+            },
+            "w",
+        ),
+    ],
+)
+def test_weights_of_a_release_are_for_want_of_margins(facts, column):
+    assert released_weights(facts)[0] == column

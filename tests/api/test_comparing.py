@@ -48,7 +48,8 @@ def test_a_file_is_weighted_to_its_margins(folder):
     frame = pd.read_csv(folder / "answers.csv")
     # France has no margins and is not compared.
     design = SurveyDesign(frame[frame["country"] != "FR"], strata="country")
-    expected = mean(rake(design, POPULATION, missing="keep"), "trust", by="country")
+    raked = rake(design, POPULATION, missing="keep", variance="jackknife")
+    expected = mean(raked, "trust", by="country")
     pd.testing.assert_frame_equal(result.estimate.to_frame(), expected.to_frame())
     assert str(result).startswith("raked to sex within each country")
     assert list(result.comparison.values.index) == [("DE", "CN")]
@@ -84,7 +85,7 @@ def test_shares_are_of_each_answer_or_of_some_together(folder, share_of, rows):
     assert "Not a probability sample" not in str(result) + page.text_content()
     assert len([*page.iter("figure")]) == (share_of is not None)
     if share_of:
-        assert "Mean of view: for or rather for" in str(result)
+        assert "Share of view: for or rather for" in str(result)
         view = pd.read_csv(folder / "answers.csv")
         expected = view["view"].ne("against").groupby(view["country"]).mean()
         assert result.estimate.values.to_numpy() == pytest.approx(expected.to_numpy())
@@ -113,6 +114,41 @@ def test_a_release_brings_its_margins_strata_and_cautions(
     for text in (str(result), result.to_html()):
         assert "Synthetic data" in text
         assert ("Not a probability sample" in text) == (not is_drawn)
+
+
+@pytest.mark.parametrize("has_margins", [True, False])
+def test_a_release_without_its_margins_brings_weights(folder, monkeypatch, has_margins):
+    frame = pd.read_csv(folder / "answers.csv")
+    frame["calibrated_weight"] = np.linspace(0.5, 1.5, len(frame))
+    frame.loc[5, "country"] = None
+    weights = {"variable": "calibrated_weight", "method": "raked to sex and age"}
+    facts = {
+        "synthetic": True,
+        "margins": [["sex"]] if has_margins else [],
+        "margins_left_out": [["age"]],
+        "weights": weights | {"countries": ["CN", "DE"]},
+        "disclosure": {"probability_sample": True},
+    }
+    population = POPULATION if has_margins else POPULATION[:0]
+    release = Release({"parallax": facts}, frame, population, ())
+    monkeypatch.setattr(Release, "frame", lambda _: frame)
+    monkeypatch.setattr(comparing, "read_release", lambda _: release)
+    result = compare_data(folder, outcome="trust", by="country")
+    design = SurveyDesign(
+        frame[frame["country"].isin(["CN", "DE"])],
+        weights="calibrated_weight",
+        strata="country",
+    )
+    if has_margins:
+        design = rake(design, POPULATION, missing="keep", variance="jackknife")
+    expected = mean(design, "trust", by="country")
+    pd.testing.assert_frame_equal(result.estimate.to_frame(), expected.to_frame())
+    assert "Weights of the release: raked to sex and age." in str(result)
+    assert ("raked to sex within each country" in result.weighting) == has_margins
+    plain = compare_data(folder, outcome="trust", by="country", weighted=False)
+    assert plain.weighting == ""
+    unweighted = frame.groupby("country")["trust"].mean()
+    assert plain.estimate.values.to_numpy() == pytest.approx(unweighted.to_numpy())
 
 
 @pytest.mark.parametrize("kind", ["number", "text", "category"])

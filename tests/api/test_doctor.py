@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, insert
 from typer.testing import CliRunner
 
 from api import doctor, fieldwork
 from api.cli import app
 from api.database import writing
+from api.models import Act
 from api.recording import _record
 from api.settings import Settings
 
@@ -49,7 +51,7 @@ def test_a_good_installation_is_said_to_be_good() -> None:
     checks = {finding["check"] for finding in findings}
     assert (status, checks) == (
         0,
-        {"settings", "secret key", "folder", "disk", "database"},
+        {"settings", "secret key", "folder", "disk", "database", "audit log"},
     )
     output = CliRunner().invoke(app, ["doctor"]).stdout
     assert output.count("good  ") == len(findings)
@@ -98,6 +100,17 @@ def test_a_database_that_is_not_there_is_not_made(
     monkeypatch.setenv("PARALLAX_DATABASE_URL", nowhere)
     (what,) = bad()
     assert what == "does not answer (OperationalError); check PARALLAX_DATABASE_URL"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_log_that_was_changed_is_noticed(engine: Engine) -> None:
+    forged = Act(
+        number=1, at="", researcher="bo", act="", survey="", details="{}", hash="0"
+    )
+    with writing(engine) as connection:
+        connection.execute(insert(Act).values(forged.model_dump()))
+    (what,) = bad()
+    assert what.startswith("the audit log was changed: entry 1, found as number 1")
 
 
 @pytest.mark.usefixtures("installed")

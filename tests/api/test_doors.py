@@ -23,6 +23,8 @@ PUBLIC = {
     ("POST", "/login"),
     ("GET", "/static/respondent.css"),
     ("GET", "/static/researcher.css"),
+    ("GET", "/static/researcher.svg"),
+    ("GET", "/static/charts.js"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
 }
@@ -44,7 +46,7 @@ RESPONDENTS_OWN = (
 RESEARCHERS_OWN = (
     *("researcher", "v1", "acts", "signing_in", "researcher_dependencies"),
     *("researcher_pages", "problems", "sessions", "attempts", "accounts"),
-    *("security", "audit"),
+    *("security", "audit", "comparison_page", "vega"),
 )
 
 
@@ -73,7 +75,7 @@ def is_role(part: object) -> bool:
 
 
 def addresses(route: RouteContext) -> set[tuple[str, str]]:
-    path = re.sub(r"\.[0-9a-f]{12}\.css", ".css", route.path)
+    path = re.sub(r"\.[0-9a-f]{12}\.", ".", route.path)
     return {(method, path) for method in route.methods - {"HEAD"}}
 
 

@@ -64,6 +64,28 @@ def test_what_is_not_there_is_not_found(door, path):
     page = door.sign_in("owner").get(path)
     assert page.status_code == 404
     assert "There is n" in page.text
+    assert "Back to the survey" not in page.text, "there may be none"
+
+
+def test_a_job_that_is_gone_leads_back_to_the_survey(door):
+    page = door.sign_in("analyst").get(f"{SURVEY}/jobs/{'0' * 32}")
+    assert page.status_code == 404
+    links = html.fromstring(page.text).xpath("//main//a/@href")
+    assert links == [SURVEY, "/surveys"]
+
+
+def test_head_is_answered_like_get(door):
+    viewer, program = door.sign_in("viewer").client, door.program("viewer")
+    for client, paths in (
+        (viewer, ["/surveys", SURVEY, f"{SURVEY}/compare", "/account", "/surveys/no"]),
+        (program, ["/api/v1/surveys", "/api/v1/none", "/health/live", "/login"]),
+    ):
+        for path in paths:
+            read, head = client.get(path), client.head(path)
+            assert head.status_code == read.status_code, path
+            assert dict(head.headers) == dict(read.headers)
+            assert head.content == b""
+    assert viewer.delete("/surveys").headers["allow"] == "GET, HEAD"
 
 
 def test_a_survey_opens_issues_tickets_and_closes(door):
@@ -142,6 +164,15 @@ def test_spss_and_stata_files_hold_the_release(door, released, tmp_path):
                 labels.astype(str).sort_index(),
             )
     assert acts_of(door, "analyst").count("downloaded") == 2
+    page = html.fromstring(analyst.get(f"{SURVEY}/releases").text)
+    made = page.xpath("//section[@aria-labelledby='today']//li")
+    assert [" ".join(one.text_content().split()) for one in made] == [
+        "1-scientific as Stata, English: done",
+        "1-scientific as SPSS, English: done",
+        "Release, scientific: done",
+    ]
+    (link,) = made[0].xpath("a/@href")
+    assert "social_credit-1-scientific-dta.zip" in analyst.get(link).text
 
 
 COMPARISON = {
@@ -171,13 +202,21 @@ def test_a_comparison_has_table_chart_and_a_permanent_link(door, released):
         assert rows[name][0] == f"{100 * expected.estimate.values[country]:.1f}"
         assert rows[name][2] == "240"
     difference = float(expected.comparison.values.iloc[0])
-    assert rows["Germany – China"][0] == f"{100 * difference:.1f}"
+    assert rows["Germany – China"][0] == f"{100 * difference:.1f}".replace("-", "−")
     (link,) = page.xpath("//a[text()='Permanent link']/@href")
     assert viewer.get(link).text == viewer.wait().text
     (download,) = page.xpath("//a[text()='Download as a page']/@href")
     whole = viewer.get(download)
-    assert whole.headers["content-disposition"].startswith("attachment")
+    assert whole.headers["content-disposition"].endswith('"social_credit-side.html"')
     assert "<svg" in whole.text
+    (download,) = page.xpath("//a[text()='Download as CSV']/@href")
+    table = pd.read_csv(io.StringIO(viewer.get(download).text))
+    frames = (expected.estimate.to_frame(), expected.comparison.to_frame())
+    for column in ("estimate", "std_error", "conf_low", "n_respondents"):
+        numbers = pd.concat([frame[column] for frame in frames]).to_list()
+        assert table[column].to_list() == pytest.approx(numbers, rel=1e-12)
+    assert table["group"].to_list() == ["CN", "DE", "DE"]
+    assert viewer.get(download.replace(".csv", ".exe")).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -231,6 +270,8 @@ def test_internal_releases_are_for_owners(door):
     (made, *_) = shelf.releases(door.settings, "social_credit")
     assert made.profile == "internal"
     assert made.name in owner.get(f"{SURVEY}/releases").text
+    assert "Release, internal" in owner.page.text
+    assert "Release, internal" not in manager.get(f"{SURVEY}/releases").text
     for path in ("releases", "compare"):
         assert made.name not in manager.get(f"{SURVEY}/{path}").text
     exports = f"{SURVEY}/releases/{made.name}/exports"

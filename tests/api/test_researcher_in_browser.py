@@ -4,6 +4,7 @@ import io
 import os
 import zipfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pandas as pd
 import pyotp
@@ -96,7 +97,7 @@ def test_a_researcher_closes_releases_and_downloads(door, browser):
                 link.click()
             code = pyotp.parse_uri(door.enrolments["manager"].otpauth).now()
             page.get_by_label("Six digits").fill(code)
-            link = page.get_by_role("button", name="Continue")
+            press(page, "Continue")
         with page.expect_download() as download:
             link.click()
         content = Path(download.value.path()).read_bytes()
@@ -118,6 +119,7 @@ def test_a_researcher_closes_releases_and_downloads(door, browser):
     press(page, "Compare")
     wait(page)
     assert page.get_by_role("row", name="Germany – China").count() == 1
+    assert page.locator("figure svg[role=img]:visible").count() == 1
     page.locator("#result").scroll_into_view_if_needed()
     take(page, "comparison")
     page.context.close()
@@ -171,6 +173,7 @@ def test_axe_finds_nothing_and_a_narrow_screen_holds_everything(door, browser, s
     press(page, "Compare")
     check()
     wait(page)
+    page.locator(".vega-embed:visible").wait_for()
     assert page.locator("figure svg:visible").count() == 1
     page.locator("#result details summary").click()
     check()
@@ -183,6 +186,42 @@ def test_axe_finds_nothing_and_a_narrow_screen_holds_everything(door, browser, s
     check()
     wait(page)
     check()
+    page.context.close()
+
+
+@pytest.mark.usefixtures("released")
+def test_a_chart_tells_its_numbers_and_is_saved(door, browser):
+    page = new_page(browser, base_url=door.url)
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(error.message))
+    page.on("request", lambda request: asked.append(request.url))
+    sign_in(page, door, "viewer")
+    page.goto(f"{SURVEY}/compare")
+    press(page, "Compare")
+    wait(page)
+    row = page.get_by_role("row", name="China").first.locator("td").all_inner_texts()
+    for width in (1100, 320):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.locator(".mark-symbol path:visible").first.hover()
+        told = page.locator(".vg-tooltip.visible")
+        names, values = zip(
+            *(line.split("\t") for line in told.inner_text().splitlines()), strict=True
+        )
+        assert names == ("Country", "Share", "Interval", "Respondents")
+        assert values[0] == "China"
+        assert [value.replace("%", "") for value in values[1:]] == row
+        box = told.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    for name, begins in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        link = page.get_by_role("link", name=f"Save as {name}").locator("visible=true")
+        with page.expect_download() as download:
+            link.click()
+        assert Path(download.value.path()).read_bytes().startswith(begins)
+    assert "Synthetic data" in Path(download.value.path()).read_text("utf-8")
+    assert said == [], "the policy forbids nothing that the chart does"
+    assert {urlsplit(url).netloc for url in asked} == {urlsplit(door.url).netloc}
     page.context.close()
 
 

@@ -224,8 +224,8 @@ def test_one_can_sign_out_everywhere(browse, anna) -> None:
 
 def test_a_download_asks_for_a_code_first(anna, otpauth) -> None:
     anna.start()
-    path = f"/surveys/every_type/jobs/{'0' * 32}/file"
-    asked = anna.get(path)
+    path = f"/surveys/every_type/jobs/{'0' * 32}"
+    asked = anna.get(f"{path}/file")
     assert asked.headers["location"] == f"/second-factor?next={path}"
     assert path in anna.get(asked.headers["location"]).text
     before = anna.client.cookies["researcher"]
@@ -234,7 +234,7 @@ def test_a_download_asks_for_a_code_first(anna, otpauth) -> None:
     done = anna.post("/second-factor", code=code, next=path)
     assert (done.status_code, done.headers["location"]) == (303, path)
     assert anna.client.cookies["researcher"] != before
-    assert anna.get(path).status_code == 404  # there is no such job
+    assert anna.get(f"{path}/file").status_code == 404  # there is no such job
 
 
 SITES = {

@@ -109,6 +109,7 @@ def test_what_cannot_be_done_is_a_problem(door, role, method, path, body, status
     assert answer.headers["content-type"] == PROBLEM
     assert answer.json()["status"] == status
     assert answer.json()["title"]
+    assert answer.headers.get("allow", "") == ("GET, HEAD" if status == 405 else "")
 
 
 def test_nobody_gets_in_without_a_key(door):

@@ -6,6 +6,7 @@ import pytest
 from surveys import load
 from surveys.conditions import PHRASES, describe, number_questions
 from surveys.expressions import compile_expression
+from surveys.languages import language
 from surveys.operations import FUNCTIONS
 from surveys.questionnaire import Questionnaire
 
@@ -80,13 +81,38 @@ REFERENCES = dict(number_questions(QUESTIONNAIRE))
         ("(${age} - 18) * 2", "(Q4 − 18) × 2"),
         ("-${age} + 1 div 2", "(−Q4) + (1 ÷ 2)"),
         ("if(${age} >= 65, 'yes', 'no')", "“yes” if Q4 is at least 65, else “no”"),
-        ("round(${age} div 7, 1)", "Q4 ÷ 7 rounded to 1 decimals"),
-        ("sum(1, 2, ${age})", "the sum of 1, 2 and Q4"),
+        ("round(${age} div 7, 1)", "Q4 ÷ 7 rounded, decimals: 1"),
+        ("sum(1, 2, ${age})", "the sum of 1, 2, Q4"),
         ("true()", "always"),
     ],
 )
 def test_an_expression_is_said_in_words(source, expected):
     said = describe(compile_expression(source), QUESTIONNAIRE, REFERENCES)
+    assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "source", "expected"),
+    [
+        (
+            "de",
+            "${age} >= 18 and ${drink} = 'tea'",
+            "F4 ist mindestens 18 und F1 ist „Tea“",
+        ),
+        (
+            "de",
+            "if(${age} >= 65, 'a', 'b')",
+            "„a“, wenn gilt: F4 ist mindestens 65; sonst „b“",
+        ),
+        ("zh-Hans", "not(selected(${uses}, 'tea'))", "第3题 没有选“Tea”"),
+        ("zh-Hans", "${view_order} = 'reverse'", "view_order 是“顺序颠倒”"),
+        ("ar", "${drink} != ''", "س1 مُجاب عنه"),
+    ],
+)
+def test_an_expression_is_said_in_other_languages(tag, source, expected):
+    words = language(tag)
+    references = dict(number_questions(QUESTIONNAIRE, words))
+    said = describe(compile_expression(source), QUESTIONNAIRE, references, words)
     assert said == expected
 
 

@@ -1,5 +1,6 @@
 """Codebook and questionnaire: what they say, and how they look in a browser."""
 
+import importlib
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from lxml import html
 from playwright.sync_api import sync_playwright
 
-from surveys import load, read_release
+from surveys import languages, load, read_release
 from surveys.codebook import Value
 from surveys.exports import export
 
@@ -32,7 +33,7 @@ def release(tmp_path_factory, release_by_chance):
 def documents(release, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     for language in LANGUAGES:
-        list(export(release, folder, KINDS, language))
+        list(export(release, folder / language, KINDS, language))
     return folder
 
 
@@ -52,7 +53,9 @@ def browser():
 
 
 def read(documents, kind, language="en"):
-    return html.parse(documents / f"every_type-{kind}-{language}.html").getroot()
+    return html.parse(
+        documents / language / f"every_type-{kind}-{language}.html"
+    ).getroot()
 
 
 def words(element):
@@ -75,10 +78,12 @@ def test_the_codebook_counts_every_code_of_every_variable(release, documents):
         assert {row[0]: int(row[3]) for row in rows} == {
             value.name: counts.get(value.name, 0) for value in variable.values
         }
-        shares = [float(row[4].removesuffix(" %")) for row in rows if row[4]]
+        shares = [float(row[4].removesuffix("%")) for row in rows if row[4]]
         assert not shares or sum(shares) == pytest.approx(100, abs=0.05 * len(shares))
         n_missing = sum(counts.get(code, 0) for code in variable.missing_codes)
-        assert f"{len(release.responses) - n_missing} with a value" in words(section)
+        assert f"With a value: {len(release.responses) - n_missing}." in words(section)
+        if variable.missing_codes:
+            assert f"Without: {n_missing}." in words(section)
 
 
 def test_the_codebook_gives_numbers_and_labels_of_its_language(release, documents):
@@ -98,7 +103,7 @@ def test_the_codebook_summarises_numbers(release, documents):
     section = read(documents, "codebook").get_element_by_id("v-age")
     ages = release.frame()["age"]
     said = words(section)
-    assert f"smallest {ages.min():g}; lower quartile {ages.quantile(0.25):g}" in said
+    assert f"Smallest {ages.min():g}, lower quartile {ages.quantile(0.25):g}" in said
     assert f"median {ages.median():g}" in said
     assert f"largest {ages.max():g}" in said
 
@@ -108,20 +113,73 @@ def test_the_codebook_summarises_numbers(release, documents):
     [
         "Only if Q4 is “Yes”.",
         "Only if arm is “A sentence about tea”.",
-        "Only choices for which the survey is open in the country.",
+        "Only choices for which this holds: the survey is open in the country.",
         "Accepted only if the answer is at least 18 and the answer is at most 120.",
         "Computed, not asked: older is “yes” if Q2 is at least 65, else “no”.",
         "Choices in an order drawn for each respondent.",
         "Items in an order drawn for each respondent.",
         "Shown in reverse order to a random half of the respondents.",
         "Only for the half of the respondents who are given the long list.",
-        "One of these arms, with equal chances: “Nothing” nothing, “A sentence about",
+        "One of these arms, with equal chances: nothing Nothing told A sentence about",
         "You are [Q2] and drank [Q3].",
         "Synthetic data: invented respondents.",
     ],
 )
 def test_the_questionnaire_says_in_words_what_the_program_does(documents, sentence):
     assert sentence in words(read(documents, "questionnaire"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "sentence"),
+    [
+        ("questionnaire", "zh-Hans", "仅在满足此条件时：第4题 是“是”。"),
+        (
+            "questionnaire",
+            "zh-Hans",
+            "仅在满足此条件时接受：该回答 不小于 18，并且该回答 不大于 120。",
+        ),
+        ("questionnaire", "ar", "بهذا الشرط فقط: س4 هو «نعم»."),
+        ("codebook", "zh-Hans", "仅在满足此条件时：tea 是“是”。"),
+        ("codebook", "zh-Hans", "not_asked-4未提问"),
+        ("codebook", "ar", "بلا قيمة:"),
+    ],
+)
+def test_the_words_around_the_labels_are_translated(
+    documents, kind, language, sentence
+):
+    assert sentence in words(read(documents, kind, language))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", ["zh-Hans", "ar"])
+def test_no_english_words_are_left_around_the_labels(documents, kind, language):
+    said = words(read(documents, kind, language))
+    for english in (
+        *("Kind:", "Role:", "With a value", "Only if", "Not asked", "Share"),
+        *("Codebook", "Questionnaire", "One answer", "Drawn by chance", "Profile"),
+        *("Synthetic", "synthetic", "How to read", "Decided by chance", "Withheld"),
+    ):
+        assert english not in said
+    marked = read(documents, kind, language).iterfind(".//body//*[@lang='en']")
+    assert {each.tag for each in marked} <= {"bdi"}
+
+
+def test_a_language_without_words_is_marked_as_english_around_the_labels(
+    release, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("surveys.languages.WORDING", tmp_path)
+    languages.language.cache_clear()
+    try:
+        list(export(release, tmp_path / "files", KINDS, "ar"))
+    finally:
+        languages.language.cache_clear()
+    for kind in KINDS:
+        path = tmp_path / "files" / f"every_type-{kind}-ar.html"
+        page = html.parse(path).getroot()
+        assert (page.get("lang"), page.get("dir")) == ("ar", "rtl")
+        (banner,) = page.iterfind(".//p[@class='banner']")
+        assert (banner.get("lang"), banner.get("dir")) == ("en", "ltr")
+        assert words(banner) == "Synthetic data: invented respondents."
 
 
 def test_the_questionnaire_shows_every_question_choice_and_item(release, documents):
@@ -155,23 +213,45 @@ def test_a_pdf_stands_beside_it_where_weasyprint_is_installed(
     release, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "weasyprint", None)
-    list(export(release, tmp_path, ["codebook"]))
-    notes = (tmp_path / "export-notes.txt").read_text()
+    list(export(release, tmp_path / "without", ["codebook"]))
+    notes = (tmp_path / "without" / "export-notes.txt").read_text()
     assert "every_type-codebook-en.html: no PDF, WeasyPrint is not installed" in notes
 
     class Page:
         def __init__(self, string):
             self.string = string
 
-        def write_pdf(self, path):
+        def write_pdf(self, path, *, pdf_tags):
+            assert pdf_tags
             path.write_text(self.string[:15])
 
     printer = ModuleType("weasyprint")
     printer.HTML = Page
     monkeypatch.setitem(sys.modules, "weasyprint", printer)
-    written = list(export(release, tmp_path, ["codebook"]))
-    assert (tmp_path / "every_type-codebook-en.pdf") in written
-    assert "WeasyPrint" not in (tmp_path / "export-notes.txt").read_text()
+    folder = tmp_path / "with"
+    written = list(export(release, folder, ["codebook"]))
+    assert folder / "every_type-codebook-en.pdf" in written
+    assert "WeasyPrint" not in (folder / "export-notes.txt").read_text()
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_weasyprint_prints_every_language(release, documents, tmp_path, tag):
+    try:
+        printer = importlib.import_module("weasyprint")
+    except (ImportError, OSError):
+        pytest.skip("the optional extra pdf, WeasyPrint with Pango, is not installed")
+    list(export(release, tmp_path, KINDS, tag))
+    assert "PDF" not in (tmp_path / "export-notes.txt").read_text()
+    for kind in KINDS:
+        pdf = (tmp_path / f"every_type-{kind}-{tag}.pdf").read_bytes()
+        assert pdf.startswith(b"%PDF-")
+        assert pdf.rstrip().endswith(b"%%EOF")
+        page = (documents / tag / f"every_type-{kind}-{tag}.html").read_text()
+        laid_out = printer.HTML(string=page).render()
+        assert len(laid_out.pages) > 1
+        plain = laid_out.write_pdf(uncompressed_pdf=True, pdf_tags=True)
+        assert f"/Lang ({tag})".encode() in plain
+        assert b"/FontFile" in plain
 
 
 def test_a_release_without_questionnaire_says_so(release, tmp_path):
@@ -189,7 +269,7 @@ def test_a_document_fits_a_phone_and_asks_nothing_of_the_web(
     page = browser.new_page(viewport={"width": 360, "height": 800})
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    path = documents / f"every_type-{kind}-{language}.html"
+    path = documents / language / f"every_type-{kind}-{language}.html"
     page.goto(path.as_uri())
     assert asked == [path.as_uri()]
     assert page.locator("script").count() == 0

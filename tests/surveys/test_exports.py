@@ -354,15 +354,43 @@ def test_an_unknown_format_or_language_is_refused(
     assert not (tmp_path / "new").exists()
 
 
-def test_an_interrupted_export_leaves_no_file(release, tmp_path, monkeypatch):
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError, None])
+def test_an_export_that_ends_early_leaves_nothing(
+    release, tmp_path, monkeypatch, is_new, stop
+):
     def write_half(_release, path, _language, _notes):
         path.write_text("half")
-        raise KeyboardInterrupt
+        if stop:
+            raise stop
 
-    monkeypatch.setitem(FORMATS, "csv", (".csv", write_half))
-    with pytest.raises(KeyboardInterrupt):
-        list(export(release, tmp_path, ["csv"]))
+    monkeypatch.setitem(FORMATS, "dta", (".dta", write_half))
+    folder = tmp_path / "new" if is_new else tmp_path
+    files = export(release, folder, ["csv", "dta"])
+    if stop:
+        with pytest.raises(stop):
+            list(files)
+    else:
+        assert next(files).exists()
+        files.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_an_export_replaces_nothing(release, tmp_path, is_file):
+    folder = tmp_path / "files"
+    if not is_file:
+        folder.mkdir()
+    kept = folder if is_file else folder / "kept.csv"
+    kept.write_text("mine")
+    with pytest.raises(ReleaseError) as caught:
+        export(release, folder, ["csv"])
+    assert str(caught.value) == (
+        f"{folder} is not an empty folder, and an export replaces nothing: choose a"
+        " new one"
+    )
+    assert kept.read_text() == "mine"
+    assert [*tmp_path.rglob("*.*")] == ([] if is_file else [kept])
 
 
 def schema_of(path, kind):
@@ -382,6 +410,73 @@ def test_ddi_has_the_structure_of_ddi_codebook(exported):
 def test_ddi_is_valid_by_the_official_schema(exported):
     schema = schema_of(os.environ["DDI_CODEBOOK_XSD"], etree.XMLSchema)
     schema.assertValid(etree.parse(exported / "social_credit-ddi.xml"))
+
+
+def test_ddi_says_what_is_measured_and_who_is_asked(shipped, tmp_path):
+    told = {"consent_versions": [], "profile": "open", "k": 10, "l": 0}
+    write_release(
+        tmp_path / "release",
+        responses_to_frame(shipped, []),
+        codebook(shipped),
+        package=facts_of(shipped) | told | {"suppressed_cells": {}, "synthetic": True},
+        population=shipped.population,
+        questionnaire=shipped.to_json(),
+    )
+    release = read_release(tmp_path / "release")
+    list(export(release, tmp_path / "files", ["ddi"], "zh-Hans"))
+    book = etree.parse(tmp_path / "files" / "social_credit-ddi.xml")
+    schema_of(Path(__file__).parent / "ddi.rng", etree.RelaxNG).assertValid(book)
+    space = {"d": "ddi:codebook:2_5"}
+    assert book.getroot().get(LANGUAGE) == "en"
+    titles = book.iterfind("d:stdyDscr//d:parTitl", space)
+    assert {each.get(LANGUAGE) for each in titles} == {*shipped.languages} - {"en"}
+    nations = [each.text for each in book.iterfind(".//d:nation", space)]
+    assert nations[:2] == ["China", "Germany"]
+    named = {each.get("name"): each for each in book.iterfind(".//d:var", space)}
+    assert named["approval"].get("nature") == "ordinal"
+    assert named["country"].get("nature") == "nominal"
+    assert named["approval_list"].get("nature") is None
+    asked = {
+        each.get(LANGUAGE): each.text
+        for each in named["region"].iterfind("d:universe", space)
+    }
+    assert set(asked) == set(shipped.languages)
+    assert asked["en"].startswith("Only if country is ")
+    assert asked["zh-Hans"].startswith("仅在满足此条件时：country ")
+    assert named["country"].find("d:universe", space) is None
+    conditions = book.findtext(".//d:conditions", namespaces=space)
+    assert "There are no responses." in conditions
+    assert "l = 0" not in conditions
+    assert "l=0" not in conditions
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_labels_are_words_without_marks_of_emphasis(shipped, tmp_path, language):
+    marked = [
+        variable
+        for variable in codebook(shipped)
+        if any("**" in texts.get(language, "") for texts in (variable.question,))
+    ]
+    assert marked
+    told = {"consent_versions": [], "profile": "internal", "k": 1, "l": 1}
+    write_release(
+        tmp_path / "release",
+        responses_to_frame(shipped, []),
+        codebook(shipped),
+        package=facts_of(shipped) | told | {"suppressed_cells": {}, "synthetic": True},
+        population=shipped.population,
+        questionnaire=shipped.to_json(),
+    )
+    release = read_release(tmp_path / "release")
+    formats = ("sav", "dta", "csv", "parquet", "r", "ddi")
+    list(export(release, tmp_path / "files", formats, language))
+    for file in (tmp_path / "files").iterdir():
+        # Parquet also holds the whole data package, as it was released.
+        if file.suffix != ".parquet":
+            assert b"**" not in file.read_bytes(), file.name
+    schema = pq.read_schema(tmp_path / "files" / "social_credit.parquet")
+    for field in schema:
+        assert b"**" not in field.metadata[b"label"] + field.metadata[b"question"]
 
 
 def test_ddi_counts_every_code_and_names_it_in_every_language(release, exported):

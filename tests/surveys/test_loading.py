@@ -458,8 +458,26 @@ def test_a_mistake_in_the_population_is_named(make_survey, text, word):
     assert word in message
 
 
+COUNTRIES = """\
+  countries:
+    - {name: DE, label: Germany}
+    - {name: GB, label: United Kingdom}
+"""
+
+
+def test_margins_need_a_question_that_tells_the_countries(make_survey):
+    text = HEADER + "\n".join(ROWS)
+    message = mistakes_of(make_survey, GOOD, study=MARGINS, population=text)
+    assert "study.yaml: margins: weights are fitted within countries; ask" in message
+
+
 def test_a_population_without_mistakes_becomes_a_frame(make_survey):
-    survey = make_survey(GOOD, MARGINS, HEADER + "\n".join(ROWS))
+    questionnaire = one_question(
+        "{type: select_one countries, name: country, label: Where do you live?}\n"
+        "{type: select_one yes_no, name: owner, label: Do you own it?}",
+        COUNTRIES,
+    )
+    survey = make_survey(questionnaire, MARGINS, HEADER + "\n".join(ROWS))
     assert survey.population["population"].sum() == 20
     assert survey.population["owner"].to_list() == ["yes", "no", "yes", "no"]
 

@@ -165,6 +165,16 @@ def test_what_only_the_older_version_asked_or_drew_is_kept(old, make_survey):
     assert codes[:3] == ["DE", "GB", "LU"]
 
 
+def test_names_that_no_version_has_are_refused(old, make_survey):
+    new = make_survey(QUESTIONNAIRE + ADDED)
+    frames = [(each, responses_to_frame(each, [])) for each in (old, new)]
+    with pytest.raises(ReleaseError, match="2 changes") as caught:
+        merge(frames, renamed={"coffee": "tea"}, accepted=["cups", "cop"])
+    assert "- coffee: no older version has it" in str(caught.value)
+    assert "- cop: no version has it" in str(caught.value)
+    assert merge(frames, accepted=["cups"])[0].empty
+
+
 def test_incompatible_versions_are_refused_with_the_list(old, make_survey):
     new = make_survey(QUESTIONNAIRE.replace("likert scale", "select_one scale"))
     frames = [(each, responses_to_frame(each, [])) for each in (old, new)]
