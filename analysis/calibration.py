@@ -147,13 +147,14 @@ def jackknife_stretch(
     weights: Floats,
     counts: Floats | None,
     clusters: Codes | None,
+    strata: Codes,
 ) -> Floats:
-    r"""Stretch residuals to what they would be had their respondent not been there.
+    """Stretch residuals to what they would be had their respondent not been there.
 
     The regression on the margins follows every respondent with its leverage *h*, most
     in small cells; without the respondent the residual is the one found over 1 − *h*.
-    What sample means have in any case, *h* of the regression on the group alone, is
-    left to the n/(n − 1) of the variance.
+    What the margins follow through the mean of a stratum is made up for by the
+    n / (n − 1) of the variance.
 
     Parameters
     ----------
@@ -161,6 +162,7 @@ def jackknife_stretch(
         As of a :class:`Calibration`.
     counts : floats, shape (n_respondents,), optional
         Respondents that each stands for.
+    strata : integers, shape (n_respondents,)
 
     Returns
     -------
@@ -173,15 +175,21 @@ def jackknife_stretch(
     Yung and Rao (1996), *Survey Methodology* 22, 23-31; MacKinnon and White (1985),
     doi:10.1016/0304-4076(85)90158-7. R: ``hatvalues(lm(y ~ margins, weights = w))``.
     """
+    from scipy.sparse import csr_array
+
     units, columns = regressors(margins, rows, clusters)
     masses = sums(units, weights, columns.shape[0])
-    own = masses[units] if clusters is not None else weights
+    gram = Gram(columns, masses)
+    n_strata = int(strata.max()) + 1
+    of_units = csr_array((weights, (units, strata)), shape=(columns.shape[0], n_strata))
+    moments = (columns.T @ of_units).toarray()
+    explained = (moments * gram.solve(moments)).sum(axis=0)
+    made_up = (explained / sums(strata, weights, n_strata) ** 2)[strata]
+    own = weights if clusters is None else masses[units]
     own = own if counts is None else own / counts
-    groups = margins[0].groups[margins[0].codes][rows]
-    whole = sums(groups, weights, int(groups.max()) + 1)[groups]
-    left = 1 - own * Gram(columns, masses).leverages(columns)[units]
+    left = 1 - own * gram.leverages(columns)[units]
     exact = left <= SINGULAR
-    return np.where(exact, 1, (1 - own / whole) / np.where(exact, 1, left))
+    return np.where(exact, 1, (1 - own * made_up) / np.where(exact, 1, left))
 
 
 class Gram:

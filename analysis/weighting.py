@@ -325,8 +325,14 @@ def _fitted(
         )
     stretch = None
     if variance == "jackknife":
+        sample = design.sample
         stretch = jackknife_stretch(
-            kinds, rows, regression_weights, design.sample.counts, clusters
+            kinds,
+            rows,
+            regression_weights,
+            sample.counts,
+            clusters,
+            sample.strata[sample.clusters],
         )
     n_rows = len(kinds[0].codes)
     by, previous = groups.labels.name, design.weighting

@@ -388,15 +388,19 @@ def test_jackknife_residuals_are_those_of_respondents_deleted_one_by_one():
     assert (std_errors(rake(design, both)) < 0.85 * expected).all()
 
 
-def test_jackknife_residuals_of_a_margin_that_says_nothing_are_plain():
-    design = SurveyDesign(SMALL.assign(all="x"), strata="country")
-    margin = COUNTRIES.assign(all="x")
-    plain, found = (
-        mean(
-            poststratify(design, margin, "country", variance=kind),
-            "trust",
-            by="country",
-        ).covariance
-        for kind in ("linearized", "jackknife")
+@pytest.mark.parametrize("strata", ["country", ["country", "age"]])
+def test_jackknife_residuals_of_margins_that_are_the_strata_are_plain(strata):
+    names = [strata] if isinstance(strata, str) else strata
+    kinds = SMALL.assign(kind=SMALL[names].agg("/".join, axis=1))
+    design = SurveyDesign(kinds, strata=strata)
+    margin = pd.DataFrame({"kind": kinds["kind"].unique(), "population": 1.0})
+    plain, found, deleted = (
+        mean(poststratify(each, margin, variance=kind), "trust", by="country")
+        for each, kind in (
+            (design, "linearized"),
+            (design, "jackknife"),
+            (replicate(design, "JKn"), "linearized"),
+        )
     )
-    assert_allclose(found, plain, rtol=1e-12)
+    assert_allclose(found.covariance, plain.covariance, rtol=1e-12)
+    assert_allclose(deleted.std_errors, plain.std_errors, rtol=1e-12)

@@ -64,7 +64,8 @@ cases <- lapply(designs, function(design) {
     shares = list(estimate = unname(coef(share)), covariance = unname(vcov(share))))
 })
 
-# Residuals over what is left of them without their respondent, beyond n / (n - 1).
+# Residuals over what is left of them without their respondent, beyond n / (n - 1),
+# which makes up for what the margins know of the means of strata.
 jackknifed <- function(design, margins, regression_weights) {
   w <- weights(design)
   answered <- !is.na(d$trust)
@@ -72,7 +73,12 @@ jackknifed <- function(design, margins, regression_weights) {
   d$influence <- ifelse(answered, (d$trust - mean) / sum(w[answered]), 0)
   d$each <- regression_weights
   fit <- lm(update(margins, influence ~ .), d, weights = each)
-  left <- (1 - hatvalues(fit)) / (1 - d$each / ave(d$each, d$country, FUN = sum))
+  made_up <- sapply(split(seq_len(nrow(d)), d$stratum), function(rows) {
+    d$inside <- seq_len(nrow(d)) %in% rows
+    known <- fitted(lm(update(margins, inside ~ .), d, weights = each))
+    sum(d$each * known^2) / sum(d$each[rows])^2
+  })
+  left <- (1 - hatvalues(fit)) / (1 - d$each * made_up[as.character(d$stratum)])
   sqrt(drop(svyrecvar(as.matrix(w * residuals(fit) / left), design$cluster,
                       design$strata, design$fpc)))
 }
