@@ -1,7 +1,7 @@
 """Tests for tables: independence of two questions, and goodness of fit."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -104,7 +104,7 @@ def independence_test(
 def goodness_of_fit_test(
     design: SurveyDesign,
     variable: str,
-    expected: pd.Series,
+    expected: pd.Series | Mapping[object, float],
     *,
     where: Where = None,
     statistic: RaoScott = "F",
@@ -116,9 +116,9 @@ def goodness_of_fit_test(
     design : SurveyDesign
     variable : str
         Column of answers. Respondents without one are left out.
-    expected : Series
+    expected : Series or mapping
         Expected share, or anything proportional to it, of each answer; the index
-        names the answers.
+        (the keys) names the answers.
     where : optional
         As for :func:`analysis.estimates.mean`.
     statistic : {"F", "chi2", "linear-combination", "saddlepoint"}
@@ -305,9 +305,13 @@ def _wald_test(
 
 
 def _expected_shares(
-    variable: str, expected: pd.Series, categories: pd.Index, cells: Codes
+    variable: str,
+    expected: pd.Series | Mapping[object, float],
+    categories: pd.Index,
+    cells: Codes,
 ) -> tuple[Floats, Codes]:
     """Expected shares, and the respondents' cells numbered as those."""
+    expected = pd.Series(expected)
     p = expected.to_numpy(float)
     wrong = ~((p > 0) & np.isfinite(p)) | expected.index.duplicated()
     if wrong.any() or len(p) < 2:

@@ -151,10 +151,10 @@ def jackknife_stretch(
 ) -> Floats:
     """Stretch residuals to what they would be had their respondent not been there.
 
-    The regression on the margins follows every respondent with its leverage *h*, most
-    in small cells; without the respondent the residual is the one found over 1 − *h*.
-    What the margins follow through the mean of a stratum is made up for by the
-    n / (n − 1) of the variance.
+    The regression on the margins follows every respondent, most in small cells: with
+    the leverage *h*. Without the respondent the others of the stratum stand in with
+    n / (n − 1) of their weights and give back the part *q* of it, so that the residual
+    is the one found over 1 − (h − q) n / (n − 1).
 
     Parameters
     ----------
@@ -167,29 +167,36 @@ def jackknife_stretch(
     Returns
     -------
     floats, shape (n_respondents,)
-        At least about one; one where the margins fit a respondent exactly, whose
-        residual is zero.
+        One where the margins fit a respondent exactly, whose residual is zero.
 
     References
     ----------
     Yung and Rao (1996), *Survey Methodology* 22, 23-31; MacKinnon and White (1985),
     doi:10.1016/0304-4076(85)90158-7. R: ``hatvalues(lm(y ~ margins, weights = w))``.
     """
-    from scipy.sparse import csr_array
-
     units, columns = regressors(margins, rows, clusters)
     masses = sums(units, weights, columns.shape[0])
     gram = Gram(columns, masses)
-    n_strata = int(strata.max()) + 1
-    of_units = csr_array((weights, (units, strata)), shape=(columns.shape[0], n_strata))
-    moments = (columns.T @ of_units).toarray()
-    explained = (moments * gram.solve(moments)).sum(axis=0)
-    made_up = (explained / sums(strata, weights, n_strata) ** 2)[strata]
     own = weights if clusters is None else masses[units]
     own = own if counts is None else own / counts
-    left = 1 - own * gram.leverages(columns)[units]
-    exact = left <= SINGULAR
-    return np.where(exact, 1, (1 - own * made_up) / np.where(exact, 1, left))
+    left = np.ones(len(weights))
+    order = np.argsort(strata, kind="stable")
+    for inside in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
+        n = float(len(inside) if counts is None else counts[inside].sum())
+        if n == 1:
+            continue
+        mass = sums(units[inside], weights[inside], columns.shape[0])
+        present = np.flatnonzero(mass)
+        x = columns[present]
+        solved = gram.solve(x.T.toarray())
+        others = x.T @ (x * mass[present][:, None])
+        leverage, returned = np.zeros((2, columns.shape[0]))
+        leverage[present] = (x.T.toarray() * solved).sum(axis=0)
+        returned[present] = ((others @ solved) * solved).sum(axis=0) / n
+        at = leverage[units[inside]]
+        followed = own[inside] * at - returned[units[inside]] / at
+        left[inside] = 1 - followed * n / (n - 1)
+    return np.where(left <= SINGULAR, 1, 1 / np.where(left <= SINGULAR, 1, left))
 
 
 class Gram:
@@ -221,14 +228,6 @@ class Gram:
         for index, inverse in self._parts:
             solution[index] = inverse @ moments[index]
         return solution
-
-    def leverages(self, columns: "csr_array") -> Floats:
-        """Leverage of each row for a weight of one, shape (n_rows,)."""
-        found = np.zeros(columns.shape[0])
-        for index, inverse in self._parts:
-            own = columns[:, index]
-            found += own.multiply(own @ inverse).sum(axis=1)
-        return found
 
 
 def _cross_products(columns: "csr_array", weights: Floats) -> Floats:

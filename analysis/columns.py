@@ -50,6 +50,11 @@ class Columns:
 
     def column(self, name: str) -> pd.Series:
         """One column of the frame, or an error that lists the columns there are."""
+        if not isinstance(name, str):
+            raise UnknownColumn(
+                f"a column is named by text, not by {_a_kind(name)}; put what is not "
+                "in the frame into it, and rename columns whose names are numbers"
+            )
         if name not in self.frame.columns:
             raise UnknownColumn(
                 f"the frame has no column {name!r}; "
@@ -106,7 +111,7 @@ class Columns:
         """Sort the respondents by several columns together; only groups with rows."""
         names = (by,) if isinstance(by, str) else tuple(by or ())
         if not names:
-            return Groups(np.zeros(len(self.frame), dtype=np.int8), pd.RangeIndex(1))
+            return Groups(np.zeros(len(self.frame), dtype=np.intp), pd.RangeIndex(1))
         parts = [self.groups(name) for name in names]
         if len(names) == 1 and not self._has_categories(names[0]):
             return parts[0]
@@ -132,6 +137,11 @@ class Columns:
             return None
         if isinstance(where, str):
             where = self.column(where)
+        if callable(where):
+            raise EstimationError(
+                "where is a function; give the name of a true/false column, or such "
+                "values: design.frame['age'] > 30"
+            )
         if isinstance(where, pd.Series) and not where.index.equals(self.frame.index):
             raise EstimationError(
                 "where has another index than the frame; build it from design.frame"

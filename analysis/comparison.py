@@ -19,6 +19,9 @@ from analysis.totals import Floats
 Adjustment = Literal["holm", "bh", "hommel", "by", "none"]
 GroupWeights = Literal["equal"] | Mapping[Any, float] | pd.Series
 
+MOST_DIFFERENCES = 5000
+"""Their joint covariance takes 200 MB; nobody reads so many."""
+
 ADJUSTMENTS: dict[str, str] = {
     "holm": "p-values adjusted (Holm)",
     "bh": "p-values adjusted (Benjamini-Hochberg)",
@@ -99,6 +102,11 @@ def compare(
     groups = _group_labels(estimate)
     pairs = group_pairs(groups, reference)
     per_group = len(estimate.values) // len(groups)
+    if len(pairs) * per_group > MOST_DIFFERENCES:
+        raise ComparisonError(
+            f"{len(groups)} groups make {len(pairs) * per_group} differences, more than"
+            f" {MOST_DIFFERENCES}; name a reference, or make fewer groups"
+        )
     first, second = (
         np.repeat([pair[side] for pair in pairs], per_group) * per_group
         + np.tile(np.arange(per_group), len(pairs))
@@ -340,6 +348,11 @@ def average(estimate: Estimate, weights: GroupWeights) -> Estimate:
 
 
 def _group_labels(estimate: Estimate) -> pd.Index:
+    if not isinstance(estimate, Estimate):
+        raise ComparisonError(
+            f"{type(estimate).__name__} has no groups; compare what was made with by=, "
+            "such as mean(design, 'trust', by='country'), or predictive_margins"
+        )
     if len(estimate.by) != 1:
         raise ComparisonError(
             "only the groups of one column can be compared, and this estimate has "

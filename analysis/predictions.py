@@ -61,6 +61,11 @@ def predict(fit: Regression, at: pd.DataFrame) -> Estimate:
     1       5.9      0.586
     """
     model = fit.model
+    if not isinstance(at, pd.DataFrame):
+        raise EstimationError(
+            f"at is {type(at).__name__}; give a DataFrame with a row for each "
+            "prediction: pandas.DataFrame([{'age': 40, 'sex': 'f'}])"
+        )
     given = {}
     for name in map(str, model.matrix.variables):
         if name not in at:

@@ -276,6 +276,8 @@ def _check(
     levels = np.atleast_1d(np.asarray(q, dtype=float))
     if not len(levels) or not ((levels > 0) & (levels < 1)).all():
         raise EstimationError(f"q is {q}; it must be between 0 and 1, such as 0.5")
+    if len(np.unique(levels)) < len(levels):
+        raise EstimationError(f"q is {q}; give each share once")
     if rule not in get_args(Rule):
         raise EstimationError(
             f"rule {rule!r} is not known; use {', '.join(get_args(Rule))}"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from analysis.errors import EstimationError
 from analysis.intervals import INTERVALS, SHARE_INTERVALS, Interval, limits
 
 
@@ -309,7 +310,9 @@ class Weighting:
 def check_level(level: float) -> float:
     """Return the level if it is a share between 0 and 1."""
     if not 0 < level < 1:
-        raise ValueError(f"level is {level}; it must be between 0 and 1, such as 0.95")
+        raise EstimationError(
+            f"level is {level}; it must be between 0 and 1, such as 0.95"
+        )
     return level
 
 

@@ -1,6 +1,7 @@
 """How respondents were drawn, read from columns and checked."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +68,20 @@ def read_sample(
 
 def read_weights(rows: Columns, name: str, role: str) -> Floats:
     """Read a column of positive numbers."""
-    values = rows.numbers(name)
+    column = rows.column(name)
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        text = column.notna() & pd.to_numeric(column, errors="coerce").isna()
+        raise DesignError(
+            f"{role} {name!r}: {rows_named(text)} not a number; correct them, and make "
+            "numbers of the column with pandas.to_numeric"
+        )
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise DesignError(
+            f"{role} {name!r}: {rows_named(infinite)} infinite; correct them or drop "
+            "those respondents"
+        )
     wrong = ~(values > 0)
     if wrong.any():
         raise DesignError(
@@ -272,5 +286,7 @@ def _names(
     )
 
 
-def _listed(names: Names) -> list[str]:
-    return [names] if isinstance(names, str) else list(names or [])
+def _listed(names: Names) -> list[Any]:
+    if names is None:
+        return []
+    return [names] if isinstance(names, str | pd.Series | np.ndarray) else list(names)

@@ -253,5 +253,7 @@ def _strata_for_each_known(influence: Sequence[Influence], sample: Sample) -> Fl
     )
     present = np.asarray(held) > 0
     known = (present & ~stage.alone[:, None]).sum(axis=0)
-    strata_for_each: Floats = present.sum(axis=0) / np.where(known > 0, known, np.nan)
+    held_by, unknown = present.sum(axis=0), np.where(known > 0, known, np.nan)
+    # What nobody moves has no variance, whatever it is multiplied by.
+    strata_for_each: Floats = np.where(held_by > 0, held_by / unknown, 1)
     return strata_for_each

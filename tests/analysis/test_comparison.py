@@ -268,3 +268,14 @@ def test_estimates_with_several_levels_below_the_group_are_compared(design):
     own = effects.values["DE", "male"] - effects.values["CN", "male"]
     assert_allclose(table["DE", "CN", "male"], own, rtol=1e-12)
     assert average(effects, "equal").values.index.names == ["gender", "approval"]
+
+
+def test_more_differences_than_anybody_reads_need_a_reference():
+    frame = pd.DataFrame({"village": np.repeat(range(200), 2), "trust": range(400)})
+    trust = mean(SurveyDesign(frame, strata="village"), "trust", by="village")
+    message = "200 groups make 19900 differences, more than 5000; name a reference"
+    with pytest.raises(ComparisonError, match=message):
+        compare(trust)
+    assert len(compare(trust, reference=0).values) == 199
+    with pytest.raises(ComparisonError, match="Comparison has no groups"):
+        compare(compare(trust, reference=0))

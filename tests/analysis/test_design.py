@@ -34,12 +34,23 @@ NESTED = {"strata": "country", "clusters": "village", "nest": True}
             DesignError,
             "weights 'weight': 3 of 6 rows (1, 2, 3) missing or not positive",
         ),
-        ({}, {"weights": "country"}, EstimationError, "'country' is not numeric"),
+        (
+            {"w": ["1", "2", ".", "1", "x", None]},
+            {"weights": "w"},
+            DesignError,
+            "weights 'w': 2 of 6 rows (2, 4) not a number; correct them",
+        ),
+        (
+            {},
+            {"strata": pd.Series(["CN"] * 6)},
+            UnknownColumn,
+            "a column is named by text, not by a Series",
+        ),
         (
             {"weight": [1, 2, 3, 1, 2, np.inf]},
             {"weights": "weight"},
-            EstimationError,
-            "1 of 6 rows are infinite",
+            DesignError,
+            "1 of 6 rows (5) infinite",
         ),
         (
             {"country": ["CN", "CN", "CN", "DE", "DE", None]},

@@ -87,8 +87,18 @@ DESIGN = SurveyDesign(FRAME, strata="country")
             "'answer' has no answer never, always; it has no, perhaps, yes",
         ),
         (
+            lambda: mean(DESIGN, ["trust", "answer"]),
+            UnknownColumn,
+            "a column is named by text, not by a list",
+        ),
+        (
+            lambda: mean(DESIGN, "trust", where=lambda row: row > 2),
+            EstimationError,
+            "where is a function; give the name of a true/false column",
+        ),
+        (
             lambda: mean(DESIGN, "trust").conf_int(95),
-            ValueError,
+            EstimationError,
             "level is 95; it must be between 0 and 1",
         ),
     ],
@@ -176,3 +186,8 @@ def test_the_share_of_several_answers_counts_those_who_answered(as_text):
     column = share_of(answers, wanted)
     expected = [1, as_text, 1, 1, 1, np.nan]
     np.testing.assert_array_equal(column, np.array(expected, dtype=float))
+
+
+def test_a_share_of_each_of_very_many_answers():
+    shares = proportion(SurveyDesign(pd.DataFrame({"job": range(300)})), "job")
+    np.testing.assert_allclose(shares.values, 1 / 300)

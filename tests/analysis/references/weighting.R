@@ -64,8 +64,8 @@ cases <- lapply(designs, function(design) {
     shares = list(estimate = unname(coef(share)), covariance = unname(vcov(share))))
 })
 
-# Residuals over what is left of them without their respondent, beyond n / (n - 1),
-# which makes up for what the margins know of the means of strata.
+# Residuals as if their respondent had not been there and the others of the stratum
+# stood in: the leverage of the respondent less what they give back.
 jackknifed <- function(design, margins, regression_weights) {
   w <- weights(design)
   answered <- !is.na(d$trust)
@@ -73,12 +73,17 @@ jackknifed <- function(design, margins, regression_weights) {
   d$influence <- ifelse(answered, (d$trust - mean) / sum(w[answered]), 0)
   d$each <- regression_weights
   fit <- lm(update(margins, influence ~ .), d, weights = each)
-  made_up <- sapply(split(seq_len(nrow(d)), d$stratum), function(rows) {
-    d$inside <- seq_len(nrow(d)) %in% rows
-    known <- fitted(lm(update(margins, inside ~ .), d, weights = each))
-    sum(d$each * known^2) / sum(d$each[rows])^2
-  })
-  left <- (1 - hatvalues(fit)) / (1 - d$each * made_up[as.character(d$stratum)])
+  x <- model.matrix(margins, d)
+  solved <- solve(crossprod(x * sqrt(d$each)), t(x))
+  leverage <- colSums(t(x) * solved)
+  stopifnot(all.equal(unname(d$each * leverage), unname(hatvalues(fit))))
+  left <- rep(1, nrow(d))
+  for (inside in split(seq_len(nrow(d)), d$stratum)) {
+    n <- length(inside)
+    others <- crossprod(x[inside, ] * sqrt(d$each[inside])) / n
+    returned <- colSums(solved * (others %*% solved)) / leverage
+    left[inside] <- 1 - (d$each * leverage - returned)[inside] * n / (n - 1)
+  }
   sqrt(drop(svyrecvar(as.matrix(w * residuals(fit) / left), design$cluster,
                       design$strata, design$fpc)))
 }
