@@ -144,28 +144,14 @@ def test_postgresql_gives_the_same(people, postgresql):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Spark's own, of the libraries it runs on
-def test_spark_gives_the_same(people, tmp_path):
-    from pyspark import sql as pyspark  # an extra; make test-slow installs it
-
+def test_spark_gives_the_same(people, spark, tmp_path):
     people.to_parquet(tmp_path / "people.parquet", index=False)
-    session = (
-        pyspark.SparkSession.builder.master("local[2]")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.warehouse.dir", str(tmp_path))
-        .config("spark.ui.enabled", "false")
-        .getOrCreate()
+    table = ibis.pyspark.connect(spark).read_parquet(tmp_path / "people.parquet")
+    options = DESIGNS["complex"]
+    check_verbs(
+        collapse(table, FEW, moments=MANY, **options),
+        SurveyDesign(people, **options),
     )
-    try:
-        table = ibis.pyspark.connect(session).read_parquet(tmp_path / "people.parquet")
-        options = DESIGNS["complex"]
-        check_verbs(
-            collapse(table, FEW, moments=MANY, **options),
-            SurveyDesign(people, **options),
-        )
-    finally:
-        session.stop()
 
 
 def regression(family, formula):

@@ -268,6 +268,15 @@ def test_parquet_opens_with_every_answer(release, exported, reader):
     assert decoded(release, numbers) == released(release)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Spark's own, of the libraries it runs on
+def test_parquet_opens_in_spark(release, exported, spark):
+    table = spark.read.parquet(str(exported / "social_credit.parquet"))
+    rows = [row.asDict() for row in table.collect()]
+    numbers = {name: pd.Series([row[name] for row in rows]) for name in table.columns}
+    assert decoded(release, numbers) == released(release)
+
+
 def test_parquet_carries_labels_missing_codes_and_wording(exported):
     schema = pq.read_schema(exported / "social_credit.parquet")
     told = {
