@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
-from io import BytesIO
-from typing import Literal
 
 from babel import Locale
 from babel.dates import format_date
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
+
+from surveys import languages
 
 SIMPLIFIED = frozenset({"zh", "zh-cn", "zh-sg", "zh-my"})
 TRADITIONAL = frozenset({"zh-tw", "zh-hk", "zh-mo"})
@@ -30,29 +27,8 @@ AVAILABLE = (
 
 
 @dataclass(frozen=True)
-class Language:
-    """One language of the frame round the questions.
-
-    ``translations`` are gettext's: ``gettext`` and ``ngettext``.
-    """
-
-    tag: str
-    locale: Locale
-    translations: NullTranslations
-
-    @property
-    def name(self) -> str:
-        """The language's name for itself: ``Deutsch``."""
-        return (self.locale.get_display_name(self.locale) or self.tag).capitalize()
-
-    @property
-    def direction(self) -> Literal["ltr", "rtl"]:
-        """The value of HTML's ``dir``."""
-        return "rtl" if self.locale.text_direction == "rtl" else "ltr"
-
-    def text(self, message: str, **values: object) -> str:
-        """Translate a message and fill in its ``{names}``."""
-        return self.translations.gettext(message).format(**values)
+class Language(languages.Language):
+    """One language of the frame round the questions."""
 
     def count(self, singular: str, plural: str, number: int) -> str:
         """Translate a message in the grammatical number that fits ``{number}``."""
@@ -68,13 +44,7 @@ class Language:
 @lru_cache
 def language(tag: str) -> Language:
     """Return a language with its texts; English texts where there is no PO file."""
-    source = TRANSLATIONS / f"{tag}.po"
-    translations: NullTranslations = NullTranslations()
-    if source.is_file():
-        compiled = BytesIO()
-        write_mo(compiled, read_po(BytesIO(source.read_bytes())))
-        compiled.seek(0)
-        translations = Translations(compiled)
+    translations = languages.read_translations(TRANSLATIONS, tag)
     return Language(tag, Locale.parse(tag, sep="-"), translations)
 
 

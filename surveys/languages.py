@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from io import BytesIO
 from typing import Literal
 
@@ -85,14 +86,18 @@ def language(tag: str) -> Language:
     >>> german.text("Not asked"), german.share(0.125), german.countries(["DE", "CN"])
     ('Nicht gefragt', '12,5\xa0%', 'Deutschland und China')
     """
-    source = WORDING / f"{tag}.po"
-    translations: NullTranslations = NullTranslations()
-    if source.is_file():
-        compiled = BytesIO()
-        write_mo(compiled, read_po(BytesIO(source.read_bytes())))
-        compiled.seek(0)
-        translations = Translations(compiled)
-    return Language(tag, Locale.parse(tag, sep="-"), translations)
+    return Language(tag, Locale.parse(tag, sep="-"), read_translations(WORDING, tag))
+
+
+def read_translations(folder: Traversable, tag: str) -> NullTranslations:
+    """Read gettext's messages from the PO file of a language, if there is one."""
+    source = folder / f"{tag}.po"
+    if not source.is_file():
+        return NullTranslations()
+    compiled = BytesIO()
+    write_mo(compiled, read_po(BytesIO(source.read_bytes())))
+    compiled.seek(0)
+    return Translations(compiled)
 
 
 ENGLISH = language("en")
