@@ -77,8 +77,10 @@ class Calibration:
         Weights after the fit.
     clusters : integers, shape (n_respondents,), optional
         Cluster of each respondent, if the fit was made to the means of clusters.
-    stretch : floats, shape (n_respondents,), optional
-        What residuals are multiplied by because the fit came close to its own data.
+    strata : integers, shape (n_respondents,), optional
+        With them residuals are those of a jackknife; see :meth:`residuals`.
+    counts : floats, shape (n_respondents,), optional
+        Respondents that each stands for; used with strata.
     """
 
     margins: tuple[Margin, ...]
@@ -86,19 +88,33 @@ class Calibration:
     weights: Floats
     fitted: Floats
     clusters: Codes | None = None
-    stretch: Floats | None = None
+    strata: Codes | None = None
+    counts: Floats | None = None
 
     def residuals(self, influence: Sequence[Influence]) -> list[Influence]:
         """Influence values less what the margins explain of them, as parts.
 
+        The regression on the margins follows every respondent, most in small cells:
+        with the leverage *h*. Without the respondent the others of the stratum stand in
+        with n / (n − 1) of their weights and give back the part *q* of it, so that the
+        residual is the one found over 1 − (h − q) n / (n − 1). With strata, residuals
+        are stretched so.
+
         Parameters
         ----------
         influence : sequence of Influence
+
+        References
+        ----------
+        Yung and Rao (1996), *Survey Methodology* 22, 23-31; MacKinnon and White (1985),
+        doi:10.1016/0304-4076(85)90158-7. R:
+        ``hatvalues(lm(y ~ margins, weights = w))``.
         """
         parts = [*influence, *self._explained(influence)]
-        if self.stretch is None:
+        left = self._left
+        if left is None:
             return parts
-        return [part._replace(values=part.values * self.stretch) for part in parts]
+        return [part._replace(values=part.values / left) for part in parts]
 
     def _explained(self, influence: Sequence[Influence]) -> list[Influence]:
         """The fit of the regression on the margins, with minus signs."""
@@ -132,6 +148,36 @@ class Calibration:
         ]
 
     @cached_property
+    def _left(self) -> Floats | None:
+        """What is left of each residual beside that without its respondent.
+
+        One where the margins fit a respondent exactly, whose residual is zero.
+        """
+        strata, counts, own = self.strata, self.counts, self.weights
+        if strata is None:
+            return None
+        units, columns = self._regressors
+        if self.clusters is not None:
+            own = sums(units, own, columns.shape[0])[units]
+        left = np.ones(len(own))
+        order = np.argsort(strata, kind="stable")
+        starts = np.flatnonzero(np.diff(strata[order])) + 1
+        for inside in np.split(order, starts):
+            n = float(len(inside) if counts is None else counts[inside].sum())
+            if n == 1:
+                continue
+            present, unit = np.unique(units[inside], return_inverse=True)
+            x = columns[present]
+            solved = self._gram.solve(x.T.toarray())
+            mass = sums(unit, self.weights[inside], len(present))
+            others = x.T @ (x * mass[:, None])
+            leverage = x.multiply(solved.T).sum(axis=1)
+            returned = ((others @ solved) * solved).sum(axis=0) / n / leverage
+            each = own[inside] if counts is None else own[inside] / counts[inside]
+            left[inside] = 1 - (each * leverage[unit] - returned[unit]) * n / (n - 1)
+        return np.where(left <= SINGULAR, 1, left)
+
+    @cached_property
     def _regressors(self) -> tuple[Codes, "csr_array"]:
         return regressors(self.margins, self.rows, self.clusters)
 
@@ -139,64 +185,6 @@ class Calibration:
     def _gram(self) -> "Gram":
         units, columns = self._regressors
         return Gram(columns, sums(units, self.weights, columns.shape[0]))
-
-
-def jackknife_stretch(
-    margins: Sequence[Margin],
-    rows: Codes,
-    weights: Floats,
-    counts: Floats | None,
-    clusters: Codes | None,
-    strata: Codes,
-) -> Floats:
-    """Stretch residuals to what they would be had their respondent not been there.
-
-    The regression on the margins follows every respondent, most in small cells: with
-    the leverage *h*. Without the respondent the others of the stratum stand in with
-    n / (n − 1) of their weights and give back the part *q* of it, so that the residual
-    is the one found over 1 − (h − q) n / (n − 1).
-
-    Parameters
-    ----------
-    margins, rows, weights, clusters
-        As of a :class:`Calibration`.
-    counts : floats, shape (n_respondents,), optional
-        Respondents that each stands for.
-    strata : integers, shape (n_respondents,)
-
-    Returns
-    -------
-    floats, shape (n_respondents,)
-        One where the margins fit a respondent exactly, whose residual is zero.
-
-    References
-    ----------
-    Yung and Rao (1996), *Survey Methodology* 22, 23-31; MacKinnon and White (1985),
-    doi:10.1016/0304-4076(85)90158-7. R: ``hatvalues(lm(y ~ margins, weights = w))``.
-    """
-    units, columns = regressors(margins, rows, clusters)
-    masses = sums(units, weights, columns.shape[0])
-    gram = Gram(columns, masses)
-    own = weights if clusters is None else masses[units]
-    own = own if counts is None else own / counts
-    left = np.ones(len(weights))
-    order = np.argsort(strata, kind="stable")
-    for inside in np.split(order, np.flatnonzero(np.diff(strata[order])) + 1):
-        n = float(len(inside) if counts is None else counts[inside].sum())
-        if n == 1:
-            continue
-        mass = sums(units[inside], weights[inside], columns.shape[0])
-        present = np.flatnonzero(mass)
-        x = columns[present]
-        solved = gram.solve(x.T.toarray())
-        others = x.T @ (x * mass[present][:, None])
-        leverage, returned = np.zeros((2, columns.shape[0]))
-        leverage[present] = (x.T.toarray() * solved).sum(axis=0)
-        returned[present] = ((others @ solved) * solved).sum(axis=0) / n
-        at = leverage[units[inside]]
-        followed = own[inside] * at - returned[units[inside]] / at
-        left[inside] = 1 - followed * n / (n - 1)
-    return np.where(left <= SINGULAR, 1, 1 / np.where(left <= SINGULAR, 1, left))
 
 
 class Gram:

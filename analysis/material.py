@@ -162,13 +162,11 @@ def read_material(
         compared[name] = share_of(compared[variable], answers)
     unweighted = SurveyDesign(compared, strata="country")
     column, released = released_weights(facts)
-    if column is None:
-        design, problem = fit_weights(unweighted, population)
-    else:
+    design, problem = unweighted, ""
+    if column is not None:
         design = SurveyDesign(compared, weights=column, strata="country")
-        problem = ""
-        if not population.empty:
-            design, problem = fit_weights(design, population)
+    if column is None or not population.empty:
+        design, problem = fit_weights(design, population)
     (resource,) = (each for each in package["resources"] if each["name"] == "responses")
     return Material(
         facts=facts,

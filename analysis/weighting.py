@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from analysis.calibration import Calibration, Margin, jackknife_stretch, regressors
+from analysis.calibration import Calibration, Margin, regressors
 from analysis.design import Groups, SurveyDesign
 from analysis.errors import WeightingError, first_few
 from analysis.margins import (
@@ -315,24 +315,14 @@ def _fitted(
         fitted *= weights
         return fitted
 
-    w = design.sample.weights
+    sample = design.sample
+    w = sample.weights
     new = fit(w)
     if not (new > 0).all():
         raise WeightingError(
             f"{int((new <= 0).sum())} of {len(new)} weights would not be positive "
             f"(lowest factor {(new / w).min():.3g}); use method='raking', or bounds "
             "such as (0.3, 3)"
-        )
-    stretch = None
-    if variance == "jackknife":
-        sample = design.sample
-        stretch = jackknife_stretch(
-            kinds,
-            rows,
-            regression_weights,
-            sample.counts,
-            clusters,
-            sample.strata[sample.clusters],
         )
     n_rows = len(kinds[0].codes)
     by, previous = groups.labels.name, design.weighting
@@ -348,12 +338,18 @@ def _fitted(
             design_effect=effect,
             method=f"{verb} to {', '.join(margin.name for margin in kinds)}"
             + ("" if by is None else f" within each {by}")
-            + (", jackknife residuals" if stretch is not None else ""),
+            + (", jackknife residuals" if variance == "jackknife" else ""),
             design_effect_before=spread(design, w, groups)[2],
             notes=previous.notes if previous else (),
         ),
         calibration=Calibration(
-            tuple(kinds), rows, regression_weights, new, clusters, stretch
+            tuple(kinds),
+            rows,
+            regression_weights,
+            new,
+            clusters,
+            strata=sample.strata[sample.clusters] if variance == "jackknife" else None,
+            counts=sample.counts,
         ),
     )
 
