@@ -89,6 +89,7 @@ def independence_test(
     F         3.688  1.0            59.0     0.06             60
     """
     _check(statistic, [*RAO_SCOTT, *WALD])
+    design = design.holding(rows, columns, where)
     cells, shape, n = _two_way(design, rows, columns, where)
     what = about(design, f"{rows} and {columns} are independent", n)
     if statistic in WALD:
@@ -156,6 +157,7 @@ def goodness_of_fit_test(
     (2.458, 0.122)
     """
     _check(statistic, RAO_SCOTT)
+    design = design.holding(variable, where)
     domains = find_domains(design, variable, None, where)
     answers, categories = design.groups(variable)
     cells = np.where(domains.codes < 0, -1, answers)

@@ -37,9 +37,8 @@ class Columns:
     def __post_init__(self) -> None:
         if not isinstance(self.frame, pd.DataFrame):
             raise DesignError(
-                f"frame is {_a_kind(self.frame)}, not a pandas DataFrame; "
-                "analysis.collapse(table, columns, weights=..., strata=..., "
-                "clusters=...) makes a design of an Ibis table or a Parquet file"
+                f"frame is {_a_kind(self.frame)}, not a pandas DataFrame or an Ibis "
+                "table; analysis.open_parquet(path) makes a table of Parquet files"
             )
         if self.frame.empty:
             raise DesignError("the frame has no rows; a design needs respondents")
@@ -192,8 +191,6 @@ def _factorize(column: pd.Series) -> tuple[npt.NDArray[np.integer], pd.Index]:
     return pd.factorize(column, sort=True)
 
 
-def _a_kind(frame: object) -> str:
-    module, name = type(frame).__module__.partition(".")[0], type(frame).__name__
-    if module == "ibis":
-        return "an Ibis table"
+def _a_kind(value: object) -> str:
+    module, name = type(value).__module__.partition(".")[0], type(value).__name__
     return "a path" if name == "str" or module == "pathlib" else f"a {name}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 
 from analysis.calibration import Calibration
 from analysis.columns import Columns, Groups, Where, frozen, rows_named
+from analysis.engine import COUNTS, WEIGHTS, check_table, cluster_totals, is_table
 from analysis.errors import DesignError, EstimationError
 from analysis.results import Weighting
 from analysis.samples import read_sample
@@ -25,12 +27,15 @@ WORTH_COLLAPSING = 20_000
 
 @dataclass(frozen=True, eq=False)
 class SurveyDesign(Columns):
-    """A data frame and how its respondents were drawn.
+    """Respondents, in a data frame or on an engine, and how they were drawn.
 
     Parameters
     ----------
-    frame : DataFrame
-        One row per respondent. Never changed; later changes to it are not seen.
+    frame : DataFrame or ibis Table
+        One row per respondent. A frame is checked now and never changed; later changes
+        to it are not seen. On a table nothing is read before an estimate asks: then its
+        engine counts the respondents who are alike in the columns that the estimate
+        names, and checks them; see :meth:`holding`.
     weights : str, optional
         Column of positive weights: population persons per respondent, or any
         multiple of that. Without it everyone counts the same.
@@ -61,6 +66,7 @@ class SurveyDesign(Columns):
     moments : sequence of str
         Columns of which such rows keep only the sums, sums of squares and of products
         that their respondents have: good for means, variances and linear regressions.
+        Of a table, columns of many values that shall be kept that way.
 
     Raises
     ------
@@ -92,6 +98,25 @@ class SurveyDesign(Columns):
     >>> frame = pd.DataFrame({"village": [1, 1, 2, 2], "villages": 10, "people": 5})
     >>> SurveyDesign(frame, clusters="village", population_sizes=["villages", "people"])
     SurveyDesign: 4 respondents, 2 clusters, 1 strata, no weights
+
+    A table, here of DuckDB, on which each estimate is one ``GROUP BY``:
+
+    >>> import ibis, pyarrow
+    >>> people = {
+    ...     "village": [1, 1, 1, 2, 2, 3, 3, 4],
+    ...     "approval": ["yes", "yes", "no", "no", "no", "yes", None, "yes"],
+    ...     "weight": [1.0, 2.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0],
+    ... }
+    >>> table = ibis.memtable(pyarrow.table(people))
+    >>> design = SurveyDesign(table, weights="weight", clusters="village")
+    >>> design
+    SurveyDesign: an Ibis table of 3 columns, weights 'weight'
+    >>> from analysis import proportion
+    >>> proportion(design, "approval").to_frame()[["estimate", "n_respondents"]]
+              estimate  n_respondents
+    approval
+    no        0.333333              7
+    yes       0.666667              7
     """
 
     weights: str | None = None
@@ -105,10 +130,27 @@ class SurveyDesign(Columns):
     replicates: Replicates | None = None
     counts: str | None = None
     moments: Sequence[str] = ()
-    sample: Sample = field(init=False)
+    table: Any = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        if is_table(self.frame):
+            object.__setattr__(self, "table", self.frame)
+            object.__setattr__(self, "frame", pd.DataFrame(columns=self.table.columns))
+            check_table(self.table, self._drawn_by(), self.counts)
+            return
         super().__post_init__()
+        _ = self.sample  # checked now, not at the first estimate
+
+    @cached_property
+    def sample(self) -> Sample:
+        """How the respondents were drawn, as arrays.
+
+        Raises
+        ------
+        DesignError
+            If the design stands on a table, whose respondents are not here.
+        """
+        self._check_rows()
         sample = read_sample(
             self,
             weights=self.weights,
@@ -119,36 +161,108 @@ class SurveyDesign(Columns):
             nest=self.nest,
             single_cluster=self.single_cluster,
         )
-        sample = replace(
-            sample, calibration=self.calibration, replicates=self.replicates
-        )
-        object.__setattr__(self, "sample", sample)
+        return replace(sample, calibration=self.calibration, replicates=self.replicates)
 
     def __repr__(self) -> str:
+        weights = f"weights {self.weights!r}" if self.weights else "no weights"
+        if self.table is not None:
+            n_columns = len(self.table.columns)
+            return f"SurveyDesign: an Ibis table of {n_columns} columns, {weights}"
         drawn = f"{self.n_clusters} clusters, {self.n_strata} strata"
         if self.replicates is not None:
             drawn = (
                 f"{len(self.replicates.rscales)} {self.replicates.method} replicates"
             )
-        return f"SurveyDesign: {self.n_respondents} respondents, {drawn}, " + (
-            f"weights {self.weights!r}" if self.weights else "no weights"
-        )
+        return f"SurveyDesign: {self.n_respondents} respondents, {drawn}, {weights}"
 
     @property
     def n_respondents(self) -> int:
         """Respondents: rows of the frame, or what their ``counts`` add up to."""
-        counts = self.sample.counts
-        return len(self.frame) if counts is None else round(float(counts.sum()))
+        held = self.holding()
+        counts = held.sample.counts
+        return len(held.frame) if counts is None else round(float(counts.sum()))
 
     @property
     def n_clusters(self) -> int:
         """Units drawn first."""
-        return round(float(self.sample.n_clusters.sum()))
+        return round(float(self.holding().sample.n_clusters.sum()))
 
     @property
     def n_strata(self) -> int:
         """Parts of the population that were sampled independently."""
-        return len(self.sample.n_clusters)
+        return len(self.holding().sample.n_clusters)
+
+    def holding(
+        self, *columns: str | Sequence[str] | Where, moments: Sequence[str] = ()
+    ) -> Self:
+        """Count the respondents of a table who are alike in some of its columns.
+
+        Every estimate asks for the columns that it names. Ask yourself to name those of
+        many estimates at once, so that the engine reads the table once for all of them,
+        and before weights are fitted or replicated.
+
+        Parameters
+        ----------
+        *columns : str or list of str
+            Columns of few values: answers, ``by``, ``where``, covariates, margins. For
+            a condition, derive a true/false column of the table first. None is no
+            column.
+        moments : sequence of str
+            Numeric columns of many values, as for :func:`analysis.cluster_totals`; in
+            addition to the design's.
+
+        Returns
+        -------
+        SurveyDesign
+            Its frame is :func:`analysis.cluster_totals`, a row for each group of
+            respondents. A design that stands on a frame is returned as it is.
+
+        Raises
+        ------
+        UnknownColumn, DesignError
+            As a frame of the respondents would, and if there are too many groups.
+        EstimationError
+            If a column of ``moments`` is not numeric, or ``where`` is not a column.
+
+        Notes
+        -----
+        Without clusters, respondents are grouped by their weight as well, so this helps
+        where few weights differ; with clusters, weights may all be different.
+
+        Examples
+        --------
+        >>> import ibis, pyarrow
+        >>> people = pyarrow.table({"village": [1, 1, 2, 2], "sex": list("fffm")})
+        >>> design = SurveyDesign(ibis.memtable(people), clusters="village")
+        >>> design.holding("sex").frame.groupby(["village", "sex"]).sum()
+                     sum_of_weights  n_respondents
+        village sex
+        1       f               2.0            2.0
+        2       f               1.0            1.0
+                m               1.0            1.0
+        """
+        if self.table is None:
+            return self
+        names = _names_of(columns)
+        values = [name for name in names if name not in self.moments]
+        kept = [name for name in names if name in self.moments]
+        kept += [name for name in moments if name not in names]
+        totals = cluster_totals(
+            self.table,
+            [*_names_of([self.population_sizes]), *values],
+            weights=self.weights,
+            strata=self.strata,
+            clusters=self.clusters,
+            moments=kept,
+        )
+        return replace(
+            self, frame=totals, weights=WEIGHTS, counts=COUNTS, moments=tuple(kept)
+        )
+
+    def column(self, name: str) -> pd.Series:
+        """One column of the frame, or an error that lists the columns there are."""
+        self._check_rows()
+        return super().column(name)
 
     def check_values(self, names: Sequence[str]) -> None:
         """Refuse columns that hold only moments, where each value matters.
@@ -160,8 +274,8 @@ class SurveyDesign(Columns):
         for name in names:
             if name in self.moments:
                 raise EstimationError(
-                    f"{name!r} holds only moments (see analysis.engine); name it in "
-                    "columns when collapsing"
+                    f"{name!r} holds only moments (see SurveyDesign.holding); name it "
+                    "among the columns instead"
                 )
 
     def compact_groups(self, name: str) -> tuple[npt.NDArray[np.integer], pd.Index]:
@@ -288,9 +402,38 @@ class SurveyDesign(Columns):
         where = None if inside is None else cells[-1] == 2
         return self._with(frame=frame, sample=small, _known=known), where
 
+    def _drawn_by(self) -> list[str]:
+        """Columns that say how the respondents were drawn."""
+        roles = (self.weights, self.strata, self.clusters, self.population_sizes)
+        return _names_of(roles)
+
+    def _check_rows(self) -> None:
+        if self.table is not None:
+            raise DesignError(
+                "the design stands on an Ibis table, and this needs its respondents; "
+                "call it with design.holding([...]), naming the columns that it and "
+                "later estimates need"
+            )
+
     def _with(self, **fields: Any) -> Self:
         """Copy with other fields, which are not checked again."""
         other = copy(self)
         for name, value in fields.items():
             object.__setattr__(other, name, value)
         return other
+
+
+def _names_of(columns: Sequence[str | Sequence[str] | Where]) -> list[str]:
+    """All names, each once."""
+    names: list[str] = []
+    for part in columns:
+        if isinstance(part, str):
+            names.append(part)
+        elif isinstance(part, Sequence) and all(isinstance(name, str) for name in part):
+            names += part
+        elif part is not None:
+            raise EstimationError(
+                "a design on an Ibis table takes names of its columns; for where, "
+                "derive a true/false column: table.mutate(old=table.age > 60)"
+            )
+    return list(dict.fromkeys(names))

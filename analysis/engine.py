@@ -1,4 +1,4 @@
-"""Surveys of any size: an engine groups the respondents once, the rest is as usual.
+"""Surveys of any size: an engine groups the respondents, the rest is as usual.
 
 Estimates need sums over respondents who are alike: of the same cluster, with the same
 answers. An engine that Ibis speaks to (DuckDB inside this process, PostgreSQL, Spark)
@@ -9,14 +9,14 @@ whole and every estimate is the one that the respondents themselves would give.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from analysis.design import SurveyDesign
 from analysis.errors import DesignError, EstimationError, UnknownColumn, first_few
 
 if TYPE_CHECKING:  # importing ibis takes longer than everything else here
@@ -71,87 +71,6 @@ def open_parquet(
     return connection.read_parquet([Path(file) for file in files])
 
 
-def collapse(
-    table: Table,
-    columns: Sequence[str],
-    *,
-    weights: str | None = None,
-    strata: Names = None,
-    clusters: Names = None,
-    population_sizes: Names = None,
-    moments: Sequence[str] = (),
-    **options: Any,
-) -> SurveyDesign:
-    """Make a design of a table on an engine, for estimates about some of its columns.
-
-    Parameters
-    ----------
-    table : ibis Table
-        One row per respondent; see :func:`open_parquet`.
-    columns : list of str
-        Columns of few values that estimates will name: answers, ``by``, ``where``,
-        covariates. For a condition, derive a true/false column first.
-    weights, strata, clusters, population_sizes, **options
-        As for :class:`SurveyDesign`.
-    moments : list of str
-        Numeric columns of many values, as for :func:`cluster_totals`.
-
-    Returns
-    -------
-    SurveyDesign
-        Its frame is :func:`cluster_totals`, a row for each group of respondents.
-
-    Raises
-    ------
-    UnknownColumn, DesignError
-        As the design of the respondents would, and if there are too many groups.
-    EstimationError
-        If a column of ``moments`` is not numeric.
-
-    Notes
-    -----
-    Without clusters, respondents are grouped by their weight as well, so this helps
-    where few weights differ; with clusters, weights may all be different.
-
-    Examples
-    --------
-    >>> import ibis, pyarrow
-    >>> people = {
-    ...     "village": [1, 1, 1, 2, 2, 3, 3, 4],
-    ...     "approval": ["yes", "yes", "no", "no", "no", "yes", None, "yes"],
-    ...     "weight": [1.0, 2.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0],
-    ... }
-    >>> table = ibis.memtable(pyarrow.table(people))
-    >>> design = collapse(table, ["approval"], weights="weight", clusters="village")
-    >>> len(design.frame)
-    6
-    >>> from analysis import proportion
-    >>> proportion(design, "approval").to_frame()[["estimate", "n_respondents"]]
-              estimate  n_respondents
-    approval
-    no        0.333333              7
-    yes       0.666667              7
-    """
-    totals = cluster_totals(
-        table,
-        [*_names(population_sizes), *columns],
-        weights=weights,
-        strata=strata,
-        clusters=clusters,
-        moments=moments,
-    )
-    return SurveyDesign(
-        totals,
-        weights=WEIGHTS,
-        counts=COUNTS,
-        strata=strata,
-        clusters=clusters,
-        population_sizes=population_sizes,
-        moments=moments,
-        **options,
-    )
-
-
 def cluster_totals(
     table: Table,
     columns: Sequence[str],
@@ -165,8 +84,13 @@ def cluster_totals(
 
     Parameters
     ----------
-    table, columns, weights, strata, clusters
-        As for :func:`collapse`.
+    table : ibis Table
+        One row per respondent; see :func:`open_parquet`.
+    columns : list of str
+        Columns of few values: answers, ``by``, ``where``, covariates, and population
+        sizes.
+    weights, strata, clusters
+        As for :class:`SurveyDesign`.
     moments : list of str
         Numeric columns of many values (income, age). Each group gets a few values
         that have the group's sums of ``w``, ``w y``, ``w y^2`` and ``w x y``. Means,
@@ -184,8 +108,10 @@ def cluster_totals(
 
     Raises
     ------
-    UnknownColumn, DesignError, EstimationError
-        As for :func:`collapse`.
+    UnknownColumn, DesignError
+        As a frame of the respondents would, and if there are too many groups.
+    EstimationError
+        If a column of ``moments`` is not numeric.
 
     Notes
     -----
@@ -288,6 +214,27 @@ def merge_totals(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return together.groupby(
         keys, sort=False, dropna=False, observed=True, as_index=False
     ).sum()
+
+
+def is_table(frame: object) -> bool:
+    """Whether this is an Ibis table. There is none before someone imports Ibis."""
+    ibis = sys.modules.get("ibis")
+    return ibis is not None and isinstance(frame, ibis.Table)
+
+
+def check_table(table: Table, roles: Sequence[str], counts: str | None) -> None:
+    """Refuse columns that a table lacks, and totals instead of respondents.
+
+    Raises
+    ------
+    UnknownColumn, DesignError
+    """
+    _check_columns(table, roles, ())
+    if counts is not None:
+        raise DesignError(
+            f"counts {counts!r}: each row of a table is one respondent; read totals "
+            "into a frame (table.to_pandas()) and make a design of that"
+        )
 
 
 def _names(names: Names) -> list[str]:

@@ -67,6 +67,7 @@ def mean(
     CN            1.0      0.577    -1.484      3.484              3
     DE            4.0      0.577     1.516      6.484              3
     """
+    design = design.holding(by, where, moments=[variable])
     y = design.numbers(variable)
     domains = find_domains(design, variable, by, where)
     values, influence, srs = domain_means(design.sample.weights, y, domains)
@@ -121,6 +122,7 @@ def total(
     owns    40.0
     dtype: float64
     """
+    design = design.holding(by, where, moments=[variable])
     y = design.numbers(variable)
     w = design.sample.weights
     domains = find_domains(design, variable, by, where)
@@ -196,6 +198,7 @@ def proportion(
             f"interval {interval!r} is not known; use {', '.join(SHARE_INTERVALS)}"
         )
     names = (by,) if isinstance(by, str) else tuple(by or ())
+    design = design.holding(variable, by, where)
     design.column(variable)
     design, where = design.collapsed([variable, *names], where)
     answers, categories = design.groups(variable)

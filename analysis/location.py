@@ -88,6 +88,7 @@ def t_test(
     p_value         0.425
     n_respondents   8.000
     """
+    design = design.holding(variable, paired_with, by, where)
     y = design.numbers(variable)
     asked, hypothesis = [variable], f"mean of {variable}"
     if paired_with is not None:
@@ -175,6 +176,7 @@ def rank_test(
         raise EstimationError(
             f"scores {scores!r} is not known; use {first_few(SCORES, 12)}"
         )
+    design = design.holding(variable, by, where)
     design.check_values([variable])
     domains = _occupied(find_domains(design, variable, by, where))
     _check_groups(domains)

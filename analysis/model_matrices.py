@@ -89,6 +89,16 @@ class ModelMatrix:
         return sums(self.codes, weights, len(self.matrix))
 
 
+def holding_formula(
+    design: SurveyDesign, formula: str, where: Where = None
+) -> SurveyDesign:
+    """Design whose frame holds the columns of a formula."""
+    if design.table is None:
+        return design
+    left, right = _parse(formula)
+    return design.holding(left, _columns_of(right, design)[1], where)
+
+
 def read_formula(
     design: SurveyDesign, formula: str, where: Where = None, *, linear: bool = False
 ) -> ModelMatrix:
@@ -110,12 +120,7 @@ def read_formula(
         one category only.
     """
     left, right = _parse(formula)
-    factors = {
-        factor: _variables(factor, design.frame.columns)
-        for term in right
-        for factor in term.factors
-    }
-    names = sorted(set[str]().union(*factors.values(), right.required_variables))
+    factors, names = _columns_of(right, design)
     matter = names if linear else [left, *names]
     if linear and design.clusters is not None:
         matter = _curved(right, factors, design.moments)
@@ -192,6 +197,20 @@ def _parse(formula: str) -> tuple[str, Any]:
             "'trust ~ age + country'; make a column of it first if it is computed"
         )
     return left[0], parsed.rhs
+
+
+def _columns_of(
+    right: Any, design: SurveyDesign
+) -> tuple[dict[Any, set[str]], list[str]]:
+    """Columns inside each factor that is an expression, and all that are needed."""
+    factors = {
+        factor: _variables(factor, design.frame.columns)
+        for term in right
+        for factor in term.factors
+    }
+    return factors, sorted(
+        set[str]().union(*factors.values(), right.required_variables)
+    )
 
 
 def _variables(factor: Any, columns: pd.Index) -> set[str]:

@@ -60,7 +60,7 @@ def population_variance(
     >>> print(variance.values.round(3).to_dict(), variance.std_errors.round(3).item())
     {'trust': 4.571} 2.306
     """
-    _check_values(design, variable)
+    design = _held(design, by, where, variable)
     y = design.numbers(variable)
     domains = find_domains(design, variable, by, where)
 
@@ -147,7 +147,7 @@ def correlation(
                 estimate  std_error  conf_low  conf_high  n_respondents
     trust, age     0.811      0.174    -0.273      0.988              5
     """
-    _check_values(design, first, second)
+    design = _held(design, by, where, first, second)
     x, y = design.numbers(first), design.numbers(second)
     domains = find_domains(design, [first, second], by, where)
 
@@ -188,10 +188,21 @@ def correlation(
     )
 
 
-def _check_values(design: SurveyDesign, *variables: str) -> None:
-    """Respondents that are their own clusters enter with fourth powers of values."""
-    if design.clusters is None:
-        design.check_values(variables)
+def _held(
+    design: SurveyDesign,
+    by: str | Sequence[str] | None,
+    where: Where,
+    *variables: str,
+) -> SurveyDesign:
+    """Design with moments of the variables; without clusters, with their values.
+
+    Respondents that are their own clusters enter with fourth powers of values.
+    """
+    if design.clusters is not None:
+        return design.holding(by, where, moments=variables)
+    design = design.holding(by, where, *variables)
+    design.check_values(variables)
+    return design
 
 
 def _standard_units(weights: Floats, values: Floats, domains: Domains) -> Floats:

@@ -142,6 +142,7 @@ def quantile(
     0.25          34.0        3.5      28.0       42.0             60
     0.50          49.0        4.0      42.0       58.0             60
     """
+    design = design.holding(variable, by, where)
     levels = _check(design, q, interval, rule)
     design.check_values([variable])
     y = design.numbers(variable)

@@ -63,6 +63,7 @@ def ratio(
                        estimate  std_error  conf_low  conf_high  n_respondents
     spending / people     17.78       2.46      9.95      25.61              4
     """
+    design = design.holding(by, where, moments=[numerator, denominator])
     y, x = design.numbers(numerator), design.numbers(denominator)
     w = design.sample.weights
     domains = find_domains(design, [numerator, denominator], by, where)

@@ -68,6 +68,7 @@ def list_experiment(
     items    0.333
     dtype: float64
     """
+    design = design.holding(count, treatment, by, where)
     arms = _arms(design, count, treatment, by, where)
     groups, values, influence, srs = _list_difference(
         design, count, arms, design.sample.weights
@@ -130,6 +131,7 @@ def sensitivity_bias(
     yes    0.333
     dtype: float64
     """
+    design = design.holding(direct, count, treatment, by, where)
     said = design.numbers(direct)
     _check_values(direct, said, (said == 0) | (said == 1), "0 and 1, or false and true")
     asked = find_domains(design, direct, by, where)
@@ -147,7 +149,7 @@ def sensitivity_bias(
     everyone = replace(
         asked,
         codes=either,
-        sizes=sums(either[either >= 0], None, len(asked.labels)),
+        sizes=sums(either, design.sample.counts, len(asked.labels)),
     )
     return make_estimate(
         design,
@@ -258,6 +260,7 @@ def check_list(
     1        False    0.2500     0.3536
     p-value 1.0000
     """
+    design = design.holding(count, treatment, where)
     arms = _arms(design, count, treatment, None, where)
     counts = _counts_within(design, count, treatment, n_items)
     counted = pd.Categorical(counts, range(n_items + 2))
@@ -339,6 +342,7 @@ def extreme_counts(
     all     0.25
     dtype: float64
     """
+    design = design.holding(count, treatment, by, where)
     _arms(design, count, treatment, by, where)
     counts = _counts_within(design, count, treatment, n_items)
     place = np.select([counts == 0, counts == n_items], ["none", "all"], "some")
@@ -373,7 +377,7 @@ def _arms(
     inside = (groups.codes >= 0) & ~np.isnan(long)
     codes = np.where(inside, 2 * groups.codes + (long == 1), -1)
     n_groups = len(groups.labels)
-    sizes = np.bincount(codes[inside], minlength=2 * n_groups)
+    sizes = sums(codes, design.sample.counts, 2 * n_groups)
     empty = (sizes.reshape(-1, 2) == 0).any(axis=1) & (sizes.reshape(-1, 2) > 0).any(
         axis=1
     )
@@ -383,7 +387,7 @@ def _arms(
             f"({first_few(groups.labels[empty])}) have respondents in one arm of "
             f"{treatment!r} only; a difference needs both"
         )
-    return replace(groups, codes=codes, sizes=sizes.astype(float))
+    return replace(groups, codes=codes, sizes=sizes)
 
 
 def _list_difference(

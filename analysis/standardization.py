@@ -154,8 +154,9 @@ def decompose(
                       total          3.0
     dtype: float64
     """
-    y, w = design.numbers(variable), design.sample.weights
     names = [over] if isinstance(over, str) else list(over)
+    design = design.holding(by, names, where, moments=[variable])
+    y, w = design.numbers(variable), design.sample.weights
     domains = find_domains(design, [variable, by], names, where)
     table = _cross(design, by, domains)
     pairs = group_pairs(table.groups, reference)

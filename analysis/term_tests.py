@@ -11,7 +11,7 @@ from analysis.errors import EstimationError, first_few
 from analysis.fitting import Model, Regression
 from analysis.hypotheses import HypothesisTest, wald_statistic
 from analysis.likelihood import Maximum, influence_of, inverse_times, maximize
-from analysis.ordinal import Cumulative
+from analysis.ordinal_regression import Cumulative
 from analysis.quadratic_forms import TailMethod, f_tail, upper_tail
 from analysis.regression import FAMILIES, OnePredictor
 from analysis.totals import Codes, Floats
@@ -149,7 +149,7 @@ def proportional_odds_test(
     --------
     >>> import pandas as pd
     >>> from analysis import SurveyDesign
-    >>> from analysis.ordinal import ordinal
+    >>> from analysis.ordinal_regression import ordinal
     >>> frame = pd.DataFrame({"country": ["CN"] * 8 + ["DE"] * 8})
     >>> frame["trust"] = [1, 1, 2, 2, 2, 3, 3, 3] + [1, 1, 1, 1, 2, 2, 3, 3]
     >>> fit = ordinal(SurveyDesign(frame), "trust ~ country")

@@ -347,21 +347,13 @@ def parquet_floor(file: Path) -> Work:
 
 def parquet_ours(file: Path) -> Work:
     """Parallax on DuckDB, from the file to the standard errors."""
-    from analysis import proportion
-    from analysis.engine import collapse, open_parquet
+    from analysis import SurveyDesign, open_parquet
 
-    def work() -> Floats:
-        design = collapse(
-            open_parquet(file),
-            ["approval", "country"],
-            weights="weight",
-            strata="stratum",
-            clusters="cluster",
+    return lambda: _estimated(
+        SurveyDesign(
+            open_parquet(file), weights="weight", strata="stratum", clusters="cluster"
         )
-        shares = proportion(design, "approval", by="country")
-        return np.concatenate([shares.values, shares.std_errors])
-
-    return work
+    )
 
 
 def compare_ours(folder: Path) -> Work:

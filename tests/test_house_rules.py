@@ -3,6 +3,7 @@ import importlib
 import inspect
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,20 @@ def test_the_public_names_are_sorted_and_complete(package):
     module = importlib.import_module(package)
     public = {
         name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+        for name in dir(module)
+        if not name.startswith("_") and not inspect.ismodule(getattr(module, name))
     }
     assert list(module.__all__) == sorted(public)
+
+
+def test_importing_analysis_waits_for_nothing_and_type_checkers_see_all_names():
+    loaded = (
+        "import analysis, sys; print({'numpy', 'pandas', 'scipy'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", loaded]
+    assert subprocess.check_output(command, cwd=ROOT, text=True) == "set()\n"
+    stub = ast.parse((ROOT / "analysis/__init__.pyi").read_text()).body[-1]
+    assert ast.literal_eval(stub.value) == importlib.import_module("analysis").__all__
 
 
 @pytest.mark.parametrize("package", ["surveys", "analysis"])

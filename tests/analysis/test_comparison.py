@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from analysis import SurveyDesign, compare, mean, proportion, total
 from analysis.comparison import average, omnibus_test
 from analysis.errors import ComparisonError
-from analysis.ordinal import ordinal
+from analysis.ordinal_regression import ordinal
 from analysis.predictions import marginal_effects
 from analysis.quantiles import quantile
 from analysis.ratios import ratio

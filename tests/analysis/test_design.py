@@ -151,7 +151,7 @@ def test_impossible_designs_are_refused(change, options, error, message):
 
 
 def test_what_is_no_frame_an_empty_one_and_repeated_columns_are_refused():
-    with pytest.raises(DesignError, match=r"frame is a path, .* analysis.collapse"):
+    with pytest.raises(DesignError, match=r"frame is a path, .* analysis.open_parquet"):
         SurveyDesign("answers.parquet")
     with pytest.raises(DesignError, match="frame is a dict, not a pandas DataFrame"):
         SurveyDesign({"trust": [1]})

@@ -10,14 +10,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis import SurveyDesign, compare, engine, mean, proportion, rake, total
-from analysis.association import independence_test
-from analysis.engine import cluster_totals, collapse, merge_totals, open_parquet
+import analysis
+from analysis import (
+    SurveyDesign,
+    cluster_totals,
+    compare,
+    correlation,
+    engine,
+    independence_test,
+    mean,
+    merge_totals,
+    open_parquet,
+    population_variance,
+    proportion,
+    quantile,
+    rake,
+    ratio,
+    regress,
+    total,
+)
 from analysis.errors import DesignError, EstimationError, UnknownColumn
-from analysis.moments import correlation, population_variance
-from analysis.quantiles import quantile
-from analysis.ratios import ratio
-from analysis.regression import regress
 
 DESIGNS = {
     "complex": {"weights": "design_weight", "strata": "stratum", "clusters": "cluster"},
@@ -72,6 +84,11 @@ def on_duckdb(frame):
     return ibis.memtable(on_arrow(frame))
 
 
+def held(table, columns=FEW, moments=MANY, **options):
+    """Design of a table that names the columns of all estimates beforehand."""
+    return SurveyDesign(table, **options).holding(columns, moments=moments)
+
+
 def check_same(ours, theirs):
     """Everything that an estimate tells, to 12 digits."""
     pd.testing.assert_index_equal(ours.values.index, theirs.values.index)
@@ -111,7 +128,7 @@ def check_verbs(design, whole):
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_totals_give_what_the_respondents_give(name, table, people):
-    design = collapse(table, FEW, moments=MANY, **DESIGNS[name])
+    design = held(table, **DESIGNS[name])
     check_verbs(design, SurveyDesign(people, **DESIGNS[name]))
 
 
@@ -120,7 +137,7 @@ def test_totals_are_few(people):
     crowd = pd.concat([people] * 50)
     columns = ["approval", "country"]
     options = DESIGNS["complex"]
-    design = collapse(on_duckdb(crowd), columns, **options)
+    design = held(on_duckdb(crowd), columns, (), **options)
     once = people.groupby(["cluster", *columns], dropna=False).ngroups
     assert len(design.frame) == once
     check_same(
@@ -135,7 +152,7 @@ def test_postgresql_gives_the_same(people, postgresql):
         table = connection.create_table("people", on_arrow(people), temp=True)
         options = DESIGNS["complex"]
         check_verbs(
-            collapse(table, FEW, moments=MANY, **options),
+            held(table, **options),
             SurveyDesign(people, **options),
         )
     finally:
@@ -149,7 +166,7 @@ def test_spark_gives_the_same(people, spark, tmp_path):
     table = ibis.pyspark.connect(spark).read_parquet(tmp_path / "people.parquet")
     options = DESIGNS["complex"]
     check_verbs(
-        collapse(table, FEW, moments=MANY, **options),
+        held(table, **options),
         SurveyDesign(people, **options),
     )
 
@@ -196,13 +213,133 @@ def test_other_verbs_give_the_same(name, verb, table, people):
     ours, theirs = (
         VERBS[verb](design)
         for design in (
-            collapse(table, FEW, moments=MANY, **DESIGNS[name]),
+            held(table, **DESIGNS[name]),
             SurveyDesign(people, **DESIGNS[name]),
         )
     )
     # Regressions and raking stop once they are near enough: 1e-12 is not theirs.
     np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-9)
     np.testing.assert_allclose(ours.std_errors, theirs.std_errors, rtol=1e-8)
+
+
+ON_A_TABLE = {
+    "mean": lambda d: mean(d, "trust", by=["country", "age_group"], where="urban"),
+    "total": lambda d: total(d, "long_list", where="urban"),
+    "share": lambda d: proportion(d, "approval", by="country", where="urban"),
+    "ratio": lambda d: ratio(d, "trust", "long_list", by="country"),
+    "quantile": lambda d: quantile(d, "trust", [0.2, 0.5], by="country"),
+    "variance": lambda d: population_variance(d, "trust", by="country"),
+    "correlation": lambda d: correlation(d, "trust", "long_list", where="urban"),
+    "linear": regression("linear", "trust ~ country + long_list + np.log(trust + 9)"),
+    "logit": regression("logit", "aware ~ country * urban + np.exp(long_list)"),
+    "ordinal": lambda d: analysis.ordinal(d, "items ~ country", where="urban"),
+    "multinomial": lambda d: analysis.multinomial(d, "age_group ~ country"),
+    "margins": lambda d: analysis.predictive_margins(
+        regress(d, "aware ~ country + urban", "logit"), "country"
+    ),
+    "composition": lambda d: analysis.decompose(d, "trust", "urban", by="country"),
+    "list": lambda d: analysis.list_experiment(d, "items", "long_list", by="country"),
+    "list and question": lambda d: analysis.sensitivity_bias(
+        d, "direct", "items", "long_list", by="country"
+    ),
+    "floor and ceiling": lambda d: analysis.extreme_counts(
+        d, "items", "long_list", n_items=4
+    ),
+}
+"""One call of every verb that takes a design and names columns."""
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"), [*product(["complex", "no clusters"], ON_A_TABLE)]
+)
+def test_a_design_may_stand_on_a_table(name, verb, table, people):
+    ours, theirs = (
+        ON_A_TABLE[verb](SurveyDesign(rows, **DESIGNS[name]))
+        for rows in (table, people)
+    )
+    np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(ours.std_errors, theirs.std_errors, rtol=1e-8)
+    assert str(ours) == str(theirs)
+
+
+TESTS_ON_A_TABLE = {
+    "independence": lambda d: independence_test(d, "approval", "country"),
+    "goodness of fit": lambda d: analysis.goodness_of_fit_test(
+        d, "country", {"CN": 2, "DE": 1, "GB": 1, "US": 1}, where="urban"
+    ),
+    "t": lambda d: analysis.t_test(d, "trust", by="urban"),
+    "t, paired": lambda d: analysis.t_test(d, "trust", paired_with="long_list"),
+    "ranks": lambda d: analysis.rank_test(d, "trust", "country", where="urban"),
+    "list": lambda d: analysis.check_list(d, "items", "long_list", n_items=4),
+}
+
+
+@pytest.mark.parametrize("verb", TESTS_ON_A_TABLE)
+def test_tests_on_a_table_give_the_same(verb, table, people):
+    ours, theirs = (
+        TESTS_ON_A_TABLE[verb](SurveyDesign(rows, **DESIGNS["complex"]))
+        for rows in (table, people)
+    )
+    assert ours.p_value == pytest.approx(theirs.p_value, rel=1e-8)
+    assert ours.n_respondents == theirs.n_respondents
+
+
+def test_an_estimate_on_a_table_is_one_query(table, monkeypatch):
+    queries = []
+    whole = ibis.Table.to_pyarrow
+    monkeypatch.setattr(
+        ibis.Table, "to_pyarrow", lambda t, **k: queries.append(t) or whole(t, **k)
+    )
+    design = SurveyDesign(table, **DESIGNS["complex"])
+    assert queries == []
+    proportion(design, "approval", by="country", where="urban")
+    assert len(queries) == 1
+    few = design.holding("approval", ["country", "aware"], "urban")
+    assert few.holding("approval") is few
+    proportion(few, "approval", by="country", where="urban")
+    mean(few, "aware")
+    assert len(queries) == 2
+
+
+def test_columns_of_many_values_may_be_moments_from_the_start(table, people):
+    options = DESIGNS["complex"]
+    design = SurveyDesign(table, moments=["trust", "long_list"], **options)
+    whole = SurveyDesign(people, **options)
+    formula = "trust ~ long_list + country"
+    ours, theirs = regress(design, formula), regress(whole, formula)
+    np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-9)
+    np.testing.assert_allclose(ours.std_errors, theirs.std_errors, rtol=1e-8)
+    with pytest.raises(EstimationError, match="'trust' holds only moments"):
+        proportion(design, "trust")
+
+
+MARGIN = pd.DataFrame({"urban": [False, True], "population": [30, 70]})
+NEED_RESPONDENTS = {
+    "rake": lambda d: rake(d, [MARGIN], by=None),
+    "poststratify": lambda d: analysis.poststratify(d, MARGIN),
+    "standardize": lambda d: analysis.standardize(d, MARGIN),
+    "calibrate": lambda d: analysis.calibrate(d, [MARGIN], by=None),
+    "trim": lambda d: analysis.trim(d, upper=3.0),
+    "nonresponse": lambda d: analysis.adjust_nonresponse(d, "urban", "country"),
+    "replicate": lambda d: analysis.replicate(d, "JKn"),
+    "import": lambda d: analysis.import_replicates(d, ["trust", "long_list"]),
+    "scale": lambda d: analysis.scale_equally(d, by="country"),
+}
+
+
+@pytest.mark.parametrize("verb", NEED_RESPONDENTS)
+def test_what_needs_respondents_says_so(verb, table):
+    design = SurveyDesign(table, **DESIGNS["complex"])
+    with pytest.raises(DesignError, match=r"call it with design\.holding"):
+        NEED_RESPONDENTS[verb](design)
+
+
+@pytest.mark.parametrize(
+    "where", [np.array([True, False]), pd.Series([True]), lambda rows: rows]
+)
+def test_where_on_a_table_is_one_of_its_columns(where, table):
+    with pytest.raises(EstimationError, match="derive a true/false column"):
+        mean(SurveyDesign(table), "trust", where=where)
 
 
 REFUSED = {
@@ -221,7 +358,7 @@ REFUSED = {
     ],
 )
 def test_what_moments_cannot_tell_is_refused(name, verb, table):
-    design = collapse(table, FEW, moments=MANY, **DESIGNS[name])
+    design = held(table, **DESIGNS[name])
     with pytest.raises(EstimationError, match=r"trust|long_list"):
         (REFUSED | SQUARES)[verb](design)
 
@@ -231,7 +368,7 @@ def test_tests_give_the_same(name, table, people):
     ours, theirs = (
         independence_test(design, "approval", "country")
         for design in (
-            collapse(table, FEW, **DESIGNS[name]),
+            SurveyDesign(table, **DESIGNS[name]),
             SurveyDesign(people, **DESIGNS[name]),
         )
     )
@@ -295,7 +432,7 @@ def test_parquet_files_are_read_together(people, tmp_path):
     options = DESIGNS["complex"]
     expected = proportion(SurveyDesign(people, **options), "approval", by="country")
     for paths in (tmp_path / "*.parquet", sorted(tmp_path.iterdir())):
-        design = collapse(open_parquet(paths), ["approval", "country"], **options)
+        design = SurveyDesign(open_parquet(paths), **options)
         check_same(proportion(design, "approval", by="country"), expected)
 
 
@@ -370,12 +507,6 @@ REFUSALS = {
         EstimationError,
         "moments 'gender' is not numeric",
     ),
-    "moments and column": (
-        {},
-        {"moments": ["approval_"], "columns": ["approval_"]},
-        DesignError,
-        "approval_ is in columns and in moments",
-    ),
     "infinite moments": (
         {"trust": lambda d: d["trust"].where(d.index > 0, np.inf)},
         {"moments": ["trust"]},
@@ -394,21 +525,26 @@ REFUSALS = {
 @pytest.mark.parametrize("name", REFUSALS)
 def test_refusals(name, people):
     columns, options, error, message = REFUSALS[name]
-    table = on_duckdb(people.assign(approval_=1.0).assign(**columns))
-    arguments = {"columns": ["approval"], **DESIGNS["complex"], **options}
+    table = on_duckdb(people.assign(**columns))
+    arguments = {"columns": ["approval"], "moments": (), **DESIGNS["complex"]}
     with pytest.raises(error, match=message):
-        collapse(table, **arguments)
+        held(table, **(arguments | options))
+
+
+def test_a_column_is_held_by_value_or_by_moments(table):
+    with pytest.raises(DesignError, match="aware is in columns and in moments"):
+        cluster_totals(table, ["aware"], moments=["aware"])
 
 
 def test_a_table_without_rows_is_refused(people):
     with pytest.raises(DesignError, match="no rows"):
-        collapse(on_duckdb(people[:0]), ["approval"])
+        proportion(SurveyDesign(on_duckdb(people[:0])), "approval")
 
 
 def test_too_many_groups_are_refused(table, monkeypatch):
     monkeypatch.setattr(engine, "MOST_GROUPS", 100)
     with pytest.raises(DesignError, match="more than 100 groups"):
-        collapse(table, ["trust"])
+        proportion(SurveyDesign(table), "trust")
 
 
 def test_only_totals_of_the_same_columns_merge(table):

@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 from analysis import SurveyDesign, compare, mean, poststratify, proportion
 from analysis.errors import EstimationError, UnknownColumn
 from analysis.imputation import combine
-from analysis.multinomial import multinomial
-from analysis.ordinal import ordinal
+from analysis.multinomial_regression import multinomial
+from analysis.ordinal_regression import ordinal
 from analysis.predictions import marginal_effects, predict, predictive_margins
 from analysis.regression import regress
 from analysis.replicates import replicate

