@@ -1,6 +1,7 @@
 """Model matrices from formulas: distinct rows only, missing answers counted."""
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from analysis.design import SurveyDesign
 from analysis.errors import EstimationError, first_few
 from analysis.totals import Codes, Floats, sums
 
+QUOTED = re.compile("`([^`]*)`")
 NUMERIC = ("boolean", "integer", "floating", "mixed-integer-float", "decimal")
 
 CHUNK_ROWS = 2**16
@@ -64,6 +66,16 @@ class ModelMatrix:
         """Model matrix of other values of the variables, shape (n_rows, n_columns)."""
         matrix = _evaluate(self.spec, variables, self.formula)
         return matrix if len(self.kept) == matrix.shape[1] else matrix[:, self.kept]
+
+    def takes_as_category(self, variable: str) -> bool:
+        """Whether the formula sees categories in a variable, as in ``C(wave)``."""
+        if isinstance(self.variables[variable].dtype, pd.CategoricalDtype):
+            return True
+        return any(
+            kind.value == "categorical" and variable in _names_in(factor)
+            for factor, (kind, _) in self.spec.encoder_state.items()
+            if factor not in self.variables
+        )
 
     def without(self, term: str) -> "ModelMatrix":
         """Leave out the columns of a term, but none of the respondents."""
@@ -216,10 +228,18 @@ def _columns_of(
 def _variables(factor: Any, columns: pd.Index) -> set[str]:
     """Columns that a factor is made from, where it is an expression."""
     # formulaic does not see what its own transformations, such as center(), take.
-    if factor.eval_method.value != "python" or "`" in factor.expr:
+    if factor.eval_method.value != "python":
         return set()
-    nodes = ast.walk(ast.parse(factor.expr, mode="eval"))
-    return {node.id for node in nodes if isinstance(node, ast.Name)} & set(columns)
+    return _names_in(factor.expr) & set(columns)
+
+
+def _names_in(expression: str) -> set[str]:
+    """Names in Python that quotes unusual ones with backticks."""
+    plain = QUOTED.sub("None", expression)
+    nodes = ast.walk(ast.parse(plain, mode="eval"))
+    return {node.id for node in nodes if isinstance(node, ast.Name)} | {
+        *QUOTED.findall(expression)
+    }
 
 
 def _curved(

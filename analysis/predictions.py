@@ -194,8 +194,9 @@ def marginal_effects(
     ----------
     fit : Regression
     variable : str
-        Numeric: the average derivative. Categorical, or numeric with two values: the
-        average difference between each category and the first, the reference.
+        Numeric: the average derivative. Categorical, in the formula as in ``C(wave)``
+        too, or numeric with two values: the average difference between each category
+        and the first, the reference.
     by : str, optional
         Column of groups, such as the country; averages over the respondents of each.
     covariates : {"sampled", "fixed"}
@@ -237,11 +238,12 @@ def marginal_effects(
     model = fit.model
     column = _column(model, variable)
     labels: list[pd.Index] = []
-    if column.dtype == "category" or column.nunique() == 2:
+    categories = model.matrix.takes_as_category(variable)
+    if categories or column.nunique() == 2:
         levels = _levels(model, variable, None)
         settings = list(levels)
         contrasts = np.vstack([-np.ones(len(levels) - 1), np.eye(len(levels) - 1)])
-        if column.dtype == "category":
+        if categories:
             labels = [levels[1:]]
     else:
         step = 1e-5 * float(column.std())
@@ -366,8 +368,8 @@ def _levels(model: Model, variable: str, at: Sequence[object] | None) -> pd.Inde
     known = column.cat.categories if categorical else pd.Index(np.unique(column))
     if at is None and not categorical and len(known) > MOST_LEVELS:
         raise EstimationError(
-            f"{variable!r} has {len(known)} different values; name some with at=, "
-            f"such as at=[{column.min():g}, {column.max():g}]"
+            f"{variable!r} has {len(known)} different values; name some with "
+            f"predictive_margins(at=), such as at=[{column.min():g}, {column.max():g}]"
         )
     levels = known if at is None else pd.Index(list(at))
     unknown = levels.difference(known)

@@ -575,7 +575,7 @@ BAD = {
     ),
     "levels": (
         lambda d: predictive_margins(regress(d, "aware ~ trust"), "trust"),
-        "'trust' has .* different values; name some with at=",
+        "'trust' has .* different values; name some with .*at=",
     ),
     "level": (
         lambda d: predictive_margins(regress(d, "trust ~ gender"), "gender", ["x"]),
@@ -625,3 +625,22 @@ def test_large_model_matrices_are_made_in_pieces(monkeypatch, right):
     pieces = regress(SurveyDesign(people), f"y ~ {right}")
     assert_same(pieces, whole)
     assert_same(marginal_effects(pieces, "x"), margins)
+
+
+@pytest.mark.parametrize("name", ["stage", "my stage"])
+@pytest.mark.parametrize("family", ["linear", "logit"])
+def test_numbers_that_a_formula_takes_as_categories_have_no_derivative(
+    survey, family, name
+):
+    stages = pd.Series(np.arange(len(survey)) % 3, survey.index)
+    frame = survey.assign(**{name: stages, "my country": survey["country"]})
+    texts = frame.assign(**{name: stages.astype(str)})
+    formula = f"aware ~ `my country` + C(`{name}`) * urban"
+    ours, theirs = (
+        marginal_effects(regress(SurveyDesign(rows), formula, family), name)
+        for rows in (frame, texts)
+    )
+    assert ours.values.index.tolist() == [1, 2]
+    np.testing.assert_allclose(ours.values, theirs.values, rtol=1e-9)
+    np.testing.assert_allclose(ours.std_errors, theirs.std_errors, rtol=1e-9)
+    assert (ours.std_errors > 0).all()
