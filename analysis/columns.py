@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.errors import DesignError, EstimationError, UnknownColumn, first_few
-from analysis.totals import Codes, Floats, sums
+from analysis.totals import BLOCK_ROWS, Codes, Compact, Floats, sums
 
 Where = str | pd.Series | npt.NDArray[np.bool_] | None
 
@@ -94,11 +94,11 @@ class Columns:
         codes, labels = self.compact_groups(name)
         return Groups(frozen(codes, np.intp), labels)
 
-    def compact_groups(self, name: str) -> tuple[npt.NDArray[np.integer], pd.Index]:
+    def compact_groups(self, name: str) -> tuple[Compact, pd.Index]:
         """Groups of a column with codes as small as they come, not to be added up."""
         if name not in self._known:
             column = self.column(name)
-            if self._has_categories(name):
+            if self.has_categories(name):
                 codes, labels = column.cat.codes.to_numpy(), column.cat.categories
             else:
                 codes, labels = _factorize(column)
@@ -112,7 +112,7 @@ class Columns:
         if not names:
             return Groups(np.zeros(len(self.frame), dtype=np.intp), pd.RangeIndex(1))
         parts = [self.groups(name) for name in names]
-        if len(names) == 1 and not self._has_categories(names[0]):
+        if len(names) == 1 and not self.has_categories(names[0]):
             return parts[0]
         shape = tuple(max(len(part.labels), 1) for part in parts)
         codes, *others = (part.codes for part in parts)
@@ -127,7 +127,8 @@ class Columns:
             codes = number[codes]
         return Groups(codes, labels)
 
-    def _has_categories(self, name: str) -> bool:
+    def has_categories(self, name: str) -> bool:
+        """Whether a column is categorical, so that some labels may have no rows."""
         return isinstance(self.frame[name].dtype, pd.CategoricalDtype)
 
     def domain(self, where: Where) -> npt.NDArray[np.bool_] | None:
@@ -175,20 +176,27 @@ def frozen(array: npt.ArrayLike, dtype: Any = None) -> npt.NDArray[Any]:
     return view
 
 
-def _factorize(column: pd.Series) -> tuple[npt.NDArray[np.integer], pd.Index]:
+def _factorize(column: pd.Series) -> tuple[Compact, pd.Index]:
     """Codes and sorted labels; whole numbers of a small range need no hashing."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
         values = column.to_numpy()
         low, high = int(values.min()), int(values.max())
-        if high - low <= len(values):
-            codes = (values - low).astype(np.intp) if low else values
-            seen = np.zeros(high - low + 1, dtype=bool)
-            seen[codes] = True
-            if not seen.all():
-                codes = (np.cumsum(seen) - 1)[codes]
-            labels = (np.flatnonzero(seen) + low).astype(column.dtype)
-            return codes, pd.Index(labels)
+        if high - low <= len(values) and high <= np.iinfo(np.intp).max:
+            return _numbered(values, low, high - low + 1)
     return pd.factorize(column, sort=True)
+
+
+def _numbered(values: Compact, low: int, size: int) -> tuple[Compact, pd.Index]:
+    """Codes and labels of whole numbers from ``low`` on; blocks stay in the cache."""
+    codes = np.empty(len(values), np.min_scalar_type(-size - 1))
+    seen = np.zeros(size, dtype=bool)
+    for start in range(0, len(values), BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        codes[part] = block = values[part].astype(np.intp) - low
+        seen[block] = True
+    if not seen.all():
+        codes = (np.cumsum(seen) - 1).astype(codes.dtype)[codes]
+    return codes, pd.Index((np.flatnonzero(seen) + low).astype(values.dtype))
 
 
 def _a_kind(value: object) -> str:

@@ -17,7 +17,7 @@ from analysis.errors import DesignError, EstimationError
 from analysis.results import Weighting
 from analysis.samples import read_sample
 from analysis.stages import Replicates, Sample, SingleCluster
-from analysis.totals import Floats, tabulate
+from analysis.totals import Compact, Floats, tabulate
 
 __all__ = ["Groups", "SurveyDesign", "Where"]
 
@@ -278,7 +278,7 @@ class SurveyDesign(Columns):
                     "among the columns instead"
                 )
 
-    def compact_groups(self, name: str) -> tuple[npt.NDArray[np.integer], pd.Index]:
+    def compact_groups(self, name: str) -> tuple[Compact, pd.Index]:
         """Groups of a column with codes as small as they come, not to be added up."""
         self.check_values([name])
         return super().compact_groups(name)

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.columns import Columns, frozen, rows_named
 from analysis.errors import DesignError, first_few
 from analysis.stages import Sample, SingleCluster, Stage
-from analysis.totals import Codes, Floats, crossed, sums
+from analysis.totals import Codes, Compact, Floats, crossed, sums
 
 Names = str | Sequence[str] | None
 
@@ -108,13 +108,17 @@ def _read_stages(
             "most one more, for the respondents in the last ones"
         )
     n = len(rows.frame)
-    parents = _codes(rows, strata, "strata") if strata else np.zeros(n, dtype=np.intp)
+    parents: Compact = np.zeros(n, dtype=np.int8)
+    if strata:
+        parents = _codes(rows, strata, "strata")
     multipliers = None
     stages: list[Stage] = []
     for depth in range(max(len(sizes), 1)):
         name = clusters[depth] if depth < len(clusters) else None
         size = sizes[depth] if depth < len(sizes) else None
-        units = np.arange(n) if name is None else _codes(rows, [name], "clusters")
+        units: Compact = np.arange(n)
+        if name is not None:
+            units = _codes(rows, [name], "clusters")
         if name is not None and (nest or depth):
             units = _numbered_within(parents, units)
         above = strata if depth == 0 else clusters[:depth]
@@ -140,9 +144,9 @@ def _read_stages(
 
 def _stage(
     rows: Columns,
-    strata: Codes,
-    units: Codes,
-    stratum_of: Codes,
+    strata: Compact,
+    units: Compact,
+    stratum_of: Compact,
     size: str | None,
     multipliers: Floats | None,
     counts: Floats | None,
@@ -171,7 +175,7 @@ def _stage(
 
 
 def _fractions(
-    rows: Columns, name: str | None, strata: Codes, sampled: Floats, above: list[str]
+    rows: Columns, name: str | None, strata: Compact, sampled: Floats, above: list[str]
 ) -> Floats:
     if name is None:
         return np.zeros(len(sampled))
@@ -195,17 +199,17 @@ def _fractions(
     return sampled / of_stratum
 
 
-def _numbered_within(parents: Codes, units: Codes) -> Codes:
+def _numbered_within(parents: Compact, units: Compact) -> Codes:
     """Number anew what has one number in several strata."""
     n_units, n_strata = int(units.max()) + 1, int(parents.max()) + 1
-    pairs = parents * n_units + units
+    pairs = parents.astype(np.intp) * n_units + units
     if n_units * n_strata > 2 * len(pairs):
         return pd.factorize(pairs)[0]
     number = np.cumsum(sums(pairs, None, n_units * n_strata) > 0) - 1
     return np.asarray(number[pairs], dtype=np.intp)
 
 
-def _strata_of(rows: Columns, name: str, units: Codes, strata: Codes) -> Codes:
+def _strata_of(rows: Columns, name: str, units: Compact, strata: Compact) -> Codes:
     """Stratum of each unit; an error if one lies in several."""
     n_units, n_strata = int(units.max()) + 1, int(strata.max()) + 1
     if n_units * n_strata <= 2 * len(units):
@@ -230,7 +234,7 @@ def _strata_of(rows: Columns, name: str, units: Codes, strata: Codes) -> Codes:
 def _check_single_units(
     rows: Columns,
     stage: Stage,
-    strata: Codes,
+    strata: Compact,
     single_cluster: SingleCluster,
     above: list[str],
     name: str | None,
@@ -264,7 +268,8 @@ def _check_single_units(
     )
 
 
-def _codes(rows: Columns, names: list[str], role: str) -> Codes:
+def _codes(rows: Columns, names: list[str], role: str) -> Compact:
+    """Codes from 0 on, as small as they come, of the columns together."""
     for name in names:
         missing = rows.column(name).isna()
         if missing.any():
@@ -272,11 +277,13 @@ def _codes(rows: Columns, names: list[str], role: str) -> Codes:
                 f"{role} {name!r}: missing in {rows_named(missing)}; complete the "
                 "column or drop those respondents"
             )
+    if len(names) == 1 and not rows.has_categories(names[0]):
+        return rows.compact_groups(names[0])[0]
     return rows.crossed_groups(names).codes
 
 
 def _names(
-    rows: Columns, above: list[str], codes: Codes, chosen: npt.NDArray[np.bool_]
+    rows: Columns, above: list[str], codes: Compact, chosen: npt.NDArray[np.bool_]
 ) -> str:
     if not above:
         return "the whole sample"

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
+Compact = npt.NDArray[np.integer[Any]]
+"""Codes of a type as small as they come, to be widened before they are multiplied."""
 
 BLOCK_ROWS = 2**16
 """Rows summed at once: their intermediate values stay in the processor's cache."""
@@ -88,13 +90,16 @@ class OfTotals:
         )
 
 
-def sums(codes: Codes, values: Floats | None, n_codes: int) -> Floats:
+def sums(codes: Compact, values: Floats | None, n_codes: int) -> Floats:
     """Sum of the values (or number of rows) by code; negative codes are left out."""
     return crossed(None, codes, values, (1, n_codes)).ravel()
 
 
 def crossed(
-    rows: Codes | None, columns: Codes, values: Floats | None, shape: tuple[int, int]
+    rows: Compact | None,
+    columns: Compact,
+    values: Floats | None,
+    shape: tuple[int, int],
 ) -> Floats:
     """Sum of the values (or number of rows) in each cell of a two-way table.
 
@@ -105,10 +110,10 @@ def crossed(
     step = max(BLOCK_ROWS, 4 * n_cells)
     for start in range(0, len(columns), step):
         part = slice(start, start + step)
-        cells = columns[part]
+        cells = columns[part].astype(np.intp, copy=False)
         inside = cells >= 0
         if rows is not None:
-            units = rows[part]
+            units = rows[part].astype(np.intp, copy=False)
             inside &= (units >= 0) & (units < shape[0])
             cells = units * shape[1] + cells
         added = None if values is None else values[part]
@@ -141,7 +146,7 @@ def influence_totals(parts: Sequence[Influence], units: Codes, n_units: int) -> 
 
 
 def tabulate(
-    columns: Sequence[npt.NDArray[np.integer]],
+    columns: Sequence[Compact],
     weights: Floats,
     counts: Floats | None,
     shape: Sequence[int],
