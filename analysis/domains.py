@@ -13,7 +13,7 @@ from analysis.intervals import Interval
 from analysis.results import Estimate
 from analysis.stages import Evaluate
 from analysis.totals import Codes, Floats, Influence, sums
-from analysis.variance import covariance, degrees_of_freedom
+from analysis.variance import covariance, degrees_of_freedom, rounded_off
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +100,14 @@ def make_estimate(
     index = _index(domains, categories, variable)
     matrix = covariance(influence, sample, evaluate)
     sizes = np.repeat(domains.sizes, per_group)
-    missing = (sizes == 0) | np.isnan(values)
-    matrix[missing] = matrix[:, missing] = np.nan
+    values = np.where(sizes == 0, np.nan, values)
     populations = group_sums(domains, sample.weights)
     df = degrees_of_freedom(domains.codes, n_groups, sample)
+    alone = np.zeros(len(values), dtype=bool)
+    if sample.single_cluster not in ("remove", "certainty"):
+        alone = rounded_off(values, matrix, np.repeat(df, per_group))
+    missing = np.isnan(values) | alone
+    matrix[missing] = matrix[:, missing] = np.nan
     overall = df
     if n_groups > 1:
         overall = degrees_of_freedom(np.minimum(domains.codes, 0), 1, sample)
@@ -114,7 +118,7 @@ def make_estimate(
         + f": {n} of {design.n_respondents} respondents, {describe_variance(design)}"
     )
     if notes is None:
-        notes = [""] * len(values)
+        notes = np.where(alone, "no standard error: one cluster", "")
     return Estimate(
         values=pd.Series(values, index=index),
         covariance=pd.DataFrame(matrix, index=index, columns=index),

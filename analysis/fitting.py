@@ -20,7 +20,7 @@ from analysis.likelihood import (
 from analysis.model_matrices import ModelMatrix
 from analysis.results import Tested, t_tests
 from analysis.totals import Floats, Influence, sums
-from analysis.variance import covariance, degrees_of_freedom
+from analysis.variance import covariance, degrees_of_freedom, rounded_off
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +161,8 @@ def fit(
     degrees = degrees_of_freedom(used, 1, design.sample)[0]
     n = round(sums(used, design.sample.counts, 1)[0])
     df = int(degrees) + 1 - n_columns
+    lost = rounded_off(maximum.coefficients, cov, np.array(df))
+    cov[lost] = cov[:, lost] = np.nan
     values = pd.Series(maximum.coefficients, index=index)
     joint = pd.DataFrame(cov, index=index, columns=index)
     return Regression(

@@ -10,6 +10,8 @@ import scipy
 from analysis.errors import EstimationError
 from analysis.intervals import INTERVALS, SHARE_INTERVALS, Interval, limits
 
+PLAIN = (bool, int, float, str)
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -193,15 +195,29 @@ class Tested:
         """One row for each value.
 
         Columns estimate, std_error, conf_low, conf_high, n_respondents, statistic,
-        df, p_value.
+        df, p_value; and note, if any value needs one.
         """
         frame = pd.DataFrame({"estimate": self.values, "std_error": self.std_errors})
-        return frame.join(self.conf_int(level)).assign(
+        frame = frame.join(self.conf_int(level)).assign(
             n_respondents=self.n_respondents,
             statistic=self.statistics,
             df=self.df,
             p_value=self.p_values,
         )
+        notes = self._notes()
+        return frame.assign(note=notes) if notes.any() else frame
+
+    def _notes(self) -> pd.Series:
+        """Why something of a value is missing, or nothing."""
+        notes = pd.Series("", index=self.values.index, dtype=str)
+        untested = np.isnan(_known(self.df)) | np.zeros(len(notes), dtype=bool)
+        for missing, note in [
+            (untested, "no interval: no degrees of freedom"),
+            (self.std_errors.isna().to_numpy(), "no standard error"),
+            (self.values.isna().to_numpy(), "not estimated"),
+        ]:
+            notes = notes.mask(missing, note)
+        return notes
 
     def to_dict(self, level: float | None = None) -> dict[str, Any]:
         """Plain values that JSON can hold; what is missing or infinite is None."""
@@ -358,7 +374,16 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     names = [str(name or "variable") for name in frame.index.names]
     flat = frame.reset_index(names=names).astype(object)
     rows = flat.where(flat.notna(), None).to_dict("records")
-    return [{str(column): value for column, value in row.items()} for row in rows]
+    return [
+        {str(column): _plain(value) for column, value in row.items()} for row in rows
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold; dates, intervals and the like as text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if value is None or isinstance(value, PLAIN) else str(value)
 
 
 def table(frame: pd.DataFrame) -> str:

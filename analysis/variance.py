@@ -9,9 +9,12 @@ Arrays only: nothing here knows a frame or a column name.
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from analysis.stages import BLOCK_CELLS, Evaluate, Replicates, Sample, Stage
 from analysis.totals import Codes, Floats, Influence, crossed, influence_totals, sums
+
+Mask = npt.NDArray[np.bool_]
 
 
 def covariance(
@@ -145,6 +148,24 @@ def degrees_of_freedom(groups: Codes, n_groups: int, sample: Sample) -> Floats:
         strata, clusters = stage.strata[units], sums(groups, None, n_groups)
     present = crossed(strata, groups, None, (n_strata, n_groups)) > 0
     return clusters - sums(np.nonzero(present)[1], None, n_groups)
+
+
+def rounded_off(values: Floats, covariance: Floats, df: Floats) -> Mask:
+    """Values whose variance is a rounding error, as one cluster alone decides them.
+
+    Parameters
+    ----------
+    values, df : floats, shape (n_estimates,)
+    covariance : floats, shape (n_estimates, n_estimates)
+
+    Examples
+    --------
+    >>> rounded_off(np.array([0.5, 0.0]), np.diag([1e-33, 0.0]), np.array([0.0, 2.0]))
+    array([ True, False])
+    """
+    std_errors = np.sqrt(np.maximum(np.diag(covariance), 0))
+    mask: Mask = (df <= 0) & (std_errors <= 1e-10 * np.abs(values))
+    return mask
 
 
 def _stage_covariance(

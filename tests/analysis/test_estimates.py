@@ -6,7 +6,16 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from analysis import SurveyDesign, mean, proportion, share_of, total
+from analysis import (
+    SurveyDesign,
+    compare,
+    contrast,
+    mean,
+    proportion,
+    regress,
+    share_of,
+    total,
+)
 from analysis.errors import EstimationError, UnknownColumn
 
 FRAME = pd.DataFrame(
@@ -149,8 +158,57 @@ def test_a_group_of_one_has_an_estimate_without_limits():
     row = mean(DESIGN, "trust", by="country", where=FRAME["trust"].isin([1, 2, 4]))
     row = row.to_frame().loc["DE"]
     assert row["estimate"] == 4
+    # It used to have a standard error of 0.
+    assert math.isnan(row["std_error"])
     assert math.isnan(row["conf_low"])
-    assert row["note"] == "no interval: no degrees of freedom"
+    assert row["note"] == "no standard error: one cluster"
+
+
+def test_what_cannot_be_estimated_stays_so_in_whatever_is_made_of_it():
+    frame = pd.DataFrame(
+        {
+            "g": list("aaabbbcd"),
+            "y": [1.0, 2, 4, 3, 4, 8, 5, np.nan],
+        }
+    )
+    design = SurveyDesign(frame)
+    totals = total(design, "y", by="g")
+    assert totals.values.isna().tolist() == [False, False, False, True]
+    differences = compare(mean(design, "y", by="g"), reference="a").to_frame()
+    # Against one respondent, and against nobody: these were numbers.
+    assert differences["note"].tolist() == ["", "no standard error", "not estimated"]
+    assert differences["p_value"].isna().tolist() == [False, True, True]
+    against_nobody = compare(totals, reference="a").to_frame().loc[("d", "a")]
+    assert math.isnan(against_nobody["estimate"])
+    ratio_of = contrast(totals, lambda v: {"d/a": v["d"] / v["a"]})
+    assert ratio_of.to_frame()["note"].tolist() == ["not estimated"]
+
+
+def test_a_model_of_as_many_columns_as_clusters_has_no_tests():
+    frame = pd.DataFrame(
+        {"village": list("aabbccdd"), "y": [1.0, 2, 4, 3, 4, 8, 5, 6], "x": range(8)}
+    )
+    design = SurveyDesign(frame, clusters="village")
+    # One mean a village: the standard errors were rounding errors, t up to 1e15.
+    by_village = regress(design, "y ~ village").to_frame()
+    assert by_village["std_error"].isna().all()
+    assert set(by_village["note"]) == {"no standard error"}
+    straight = regress(design, "y ~ x + np.sin(x) + np.cos(x)").to_frame()
+    assert straight["std_error"].notna().all()
+    assert set(straight["note"]) == {"no interval: no degrees of freedom"}
+
+
+def test_dates_and_intervals_become_text_for_json():
+    frame = pd.DataFrame(
+        {
+            "week": pd.to_datetime(["2026-11-02", "2026-11-09"]).repeat(4),
+            "age": pd.cut(np.arange(8) * 9, [-1, 30, 99]),
+            "y": np.arange(8.0),
+        }
+    )
+    found = mean(SurveyDesign(frame), "y", by=["week", "age"]).to_dict()
+    first = json.loads(json.dumps(found))["rows"][0]
+    assert (first["week"], first["age"]) == ("2026-11-02 00:00:00", "(-1, 30]")
 
 
 def test_groups_of_several_columns_are_named_by_all_of_them():
