@@ -11,6 +11,9 @@ import pandas as pd
 from analysis.errors import DesignError, EstimationError, UnknownColumn, first_few
 from analysis.totals import BLOCK_ROWS, Codes, Compact, Floats, sums
 
+NUMERIC = ("boolean", "integer", "floating", "mixed-integer-float", "decimal")
+"""Kinds of values, in the words of pandas, that are numbers."""
+
 Where = str | pd.Series | npt.NDArray[np.bool_] | None
 
 
@@ -66,23 +69,17 @@ class Columns:
         column = self.column(name)
         if not pd.api.types.is_float_dtype(column.dtype):
             kind = pd.api.types.infer_dtype(column, skipna=True)
-            numeric = (
-                "boolean",
-                "integer",
-                "floating",
-                "mixed-integer-float",
-                "decimal",
-            )
-            if kind not in numeric and not column.isna().all():
+            if kind not in NUMERIC and not column.isna().all():
                 raise EstimationError(
                     f"{name!r} is not numeric ({kind}); proportion() gives the share "
                     "of each answer, or make a 0/1 column of it first"
                 )
         values = column.to_numpy(dtype=float, na_value=np.nan)
-        if np.isinf(values).any():
+        infinite = np.isinf(values)
+        if infinite.any():
             raise EstimationError(
-                f"{name!r}: {int(np.isinf(values).sum())} of {len(values)} rows are "
-                "infinite; set them to missing or correct them"
+                f"{name!r} is infinite in {rows_named(infinite)}; set them to missing "
+                "or correct them"
             )
         return values
 
@@ -135,8 +132,9 @@ class Columns:
         """Read ``where`` as one truth value for each respondent."""
         if where is None:
             return None
+        said = "where"
         if isinstance(where, str):
-            where = self.column(where)
+            where, said = self.column(where), f"where {where!r}"
         if callable(where):
             raise EstimationError(
                 "where is a function; give the name of a true/false column, or such "
@@ -153,12 +151,13 @@ class Columns:
         truth = pd.Series(where)
         if truth.isna().any():
             raise EstimationError(
-                f"where is missing for {int(truth.isna().sum())} of {len(truth)} "
-                "respondents; say with fillna() where they belong"
+                f"{said} is missing in {rows_named(truth.isna())}; say with fillna() "
+                "where those respondents belong"
             )
         if pd.api.types.infer_dtype(truth) != "boolean":
             raise EstimationError(
-                f"where holds {truth.dtype} values; it must be true or false"
+                f"{said} holds {truth.dtype} values; it must be true or false, such as "
+                "design.frame['age'] > 30"
             )
         return truth.to_numpy(dtype=bool)
 

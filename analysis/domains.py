@@ -57,6 +57,10 @@ def find_domains(
     if not kept.any():
         counts = np.ones(len(kept)) if sample.counts is None else sample.counts
         asked = round(float(counts.sum() if inside is None else counts[inside].sum()))
+        if not asked:
+            raise EstimationError(
+                f"where is true for none of {len(kept)} rows; check it"
+            )
         raise EstimationError(
             f"{' and '.join(map(repr, variables))}: none of {asked} respondents "
             + ("" if inside is None else "within where ")

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.columns import Groups, Where
+from analysis.columns import NUMERIC, Groups, Where
 from analysis.design import SurveyDesign
 from analysis.errors import EstimationError, first_few
 from analysis.totals import Codes, Floats, sums
 
+ANSI = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
 QUOTED = re.compile("`([^`]*)`")
-NUMERIC = ("boolean", "integer", "floating", "mixed-integer-float", "decimal")
 
 CHUNK_ROWS = 2**16
 """Rows handed to formulaic at once."""
@@ -200,9 +200,19 @@ def _parse(formula: str) -> tuple[str, Any]:
 
     try:
         parsed = Formula(formula)
-    except FormulaicError as error:
-        raise EstimationError(f"formula {formula!r} cannot be read: {error}") from None
-    left = [str(term) for term in getattr(parsed, "lhs", ())]
+        left = [str(term) for term in getattr(parsed, "lhs", ())]
+        for term in getattr(parsed, "rhs", ()):
+            for factor in term.factors:
+                if factor.eval_method.value == "python":
+                    _names_in(factor.expr)
+    except (FormulaicError, SyntaxError, AttributeError) as error:
+        why = ANSI.sub("", str(error)).split("\n")[0].split(". ")[0]
+        if isinstance(error, AttributeError):
+            why = "it has several parts"
+        raise EstimationError(
+            f"formula {formula!r} cannot be read ({why}); terms are columns, a:b, a*b, "
+            "C(wave) for numbers that are categories, or functions such as np.log(age)"
+        ) from None
     if len(left) != 1 or set(left) != parsed.lhs.required_variables:
         raise EstimationError(
             f"formula {formula!r} needs one column before the ~, such as "
@@ -220,9 +230,16 @@ def _columns_of(
         for term in right
         for factor in term.factors
     }
-    return factors, sorted(
-        set[str]().union(*factors.values(), right.required_variables)
-    )
+    names = sorted(set[str]().union(*factors.values(), right.required_variables))
+    for name in names:
+        called = any(f"{name}(" in factor.expr for factor in factors)
+        if called and name not in design.frame.columns:
+            raise EstimationError(
+                f"formulas have no function {name}(); C(wave) takes numbers as "
+                "categories, np.log(age) and the like compute, the rest is a column to "
+                "be made first"
+            )
+    return factors, names
 
 
 def _variables(factor: Any, columns: pd.Index) -> set[str]:

@@ -274,9 +274,12 @@ def _score_limits(
 def _check(
     design: SurveyDesign, q: float | Sequence[float], interval: str, rule: str
 ) -> Floats:
-    levels = np.atleast_1d(np.asarray(q, dtype=float))
+    try:
+        levels = np.atleast_1d(np.asarray(q, dtype=float))
+    except (TypeError, ValueError):
+        levels = np.array([])
     if not len(levels) or not ((levels > 0) & (levels < 1)).all():
-        raise EstimationError(f"q is {q}; it must be between 0 and 1, such as 0.5")
+        raise EstimationError(f"q is {q!r}; it must be between 0 and 1, such as 0.5")
     if len(np.unique(levels)) < len(levels):
         raise EstimationError(f"q is {q}; give each share once")
     if rule not in get_args(Rule):

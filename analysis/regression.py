@@ -59,7 +59,8 @@ def _probit(y: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:
         scipy.special.log_ndtr(-side * eta),
     )
     density = np.exp(-(eta**2) / 2 - log_share) / ROOT_TAU
-    return log_share, side * density, density**2 * np.exp(log_share - log_other)
+    curvature = np.exp(-(eta**2) - log_share - log_other) / ROOT_TAU**2
+    return log_share, side * density, curvature
 
 
 def _cloglog(y: Floats, eta: Floats) -> tuple[Floats, Floats, Floats]:

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.columns import Columns, frozen, rows_named
-from analysis.errors import DesignError, first_few
+from analysis.columns import NUMERIC, Columns, frozen, rows_named
+from analysis.errors import DesignError, EstimationError, first_few
 from analysis.stages import Sample, SingleCluster, Stage
 from analysis.totals import Codes, Compact, Floats, crossed, sums
 
@@ -69,11 +69,12 @@ def read_sample(
 def read_weights(rows: Columns, name: str, role: str) -> Floats:
     """Read a column of positive numbers."""
     column = rows.column(name)
-    if not pd.api.types.is_numeric_dtype(column.dtype):
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind not in NUMERIC and column.notna().any():
         text = column.notna() & pd.to_numeric(column, errors="coerce").isna()
         raise DesignError(
-            f"{role} {name!r}: {rows_named(text)} not a number; correct them, and make "
-            "numbers of the column with pandas.to_numeric"
+            f"{role} {name!r} hold {kind} values, {rows_named(text)} not a number; "
+            "correct them, and make numbers of the column with pandas.to_numeric"
         )
     values = column.to_numpy(dtype=float, na_value=np.nan)
     infinite = np.isinf(values)
@@ -179,7 +180,13 @@ def _fractions(
 ) -> Floats:
     if name is None:
         return np.zeros(len(sampled))
-    sizes = rows.numbers(name)
+    try:
+        sizes = rows.numbers(name)
+    except EstimationError:
+        raise DesignError(
+            f"population_sizes {name!r} is not numeric; make numbers of the column "
+            "with pandas.to_numeric"
+        ) from None
     of_stratum = np.empty(len(sampled))
     of_stratum[strata] = sizes
     wrong = ~(sizes == of_stratum[strata])

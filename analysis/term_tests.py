@@ -88,6 +88,11 @@ def term_test(
         )
     if method != "lrt":
         raise EstimationError(f"method {method!r} is not known; use 'wald' or 'lrt'")
+    if len(columns) == model.matrix.matrix.shape[1]:
+        raise EstimationError(
+            f"{model.matrix.formula!r} without {_name(term)} has no column left to "
+            "fit; use method='wald', or a formula with an intercept"
+        )
     weights = model.matrix.row_weights(model.design.sample.weights)
     smaller = maximize(
         replace(model.likelihood, matrix=np.delete(model.matrix.matrix, columns, 1)),

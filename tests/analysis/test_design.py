@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,7 +40,7 @@ NESTED = {"strata": "country", "clusters": "village", "nest": True}
             {"w": ["1", "2", ".", "1", "x", None]},
             {"weights": "w"},
             DesignError,
-            "weights 'w': 2 of 6 rows (2, 4) not a number; correct them",
+            "weights 'w' hold string values, 2 of 6 rows (2, 4) not a number; correct",
         ),
         (
             {},
@@ -206,3 +208,20 @@ def test_whole_numbers_are_sorted_into_groups_whatever_their_type(kind):
     codes, labels = SurveyDesign(pd.DataFrame({"x": values})).groups("x")
     assert labels.tolist() == sorted(set(values))
     assert labels[codes].tolist() == values.tolist()
+
+
+def test_weights_may_be_any_numbers_and_population_sizes_are_numbers():
+    halves = FRAME.assign(w=[Decimal("1.5")] * len(FRAME))
+    assert SurveyDesign(halves, weights="w").sample.weights.tolist() == [1.5] * 6
+    texts = FRAME.assign(size="many")
+    with pytest.raises(DesignError, match="population_sizes 'size' is not numeric"):
+        SurveyDesign(texts, population_sizes="size")
+
+
+def test_codes_of_narrow_whole_numbers_do_not_wrap():
+    far = np.array([-120, 120, -120, 5], dtype=np.int8)
+    frame = pd.DataFrame({"g": np.resize(far, 400), "y": range(400)})
+    found = mean(SurveyDesign(frame), "y", by="g")
+    # Labels used to be taken from wherever the difference of 240 wrapped to.
+    assert found.values.index.tolist() == [-120, 5, 120]
+    assert found.n_respondents.tolist() == [200, 100, 100]

@@ -58,22 +58,22 @@ DESIGN = SurveyDesign(FRAME, strata="country")
         (
             lambda: mean(DESIGN, "trust", where=FRAME["trust"] > 9),
             EstimationError,
-            "none of 0 respondents within where answered it",
+            "where is true for none of 6 rows",
         ),
         (
             lambda: mean(DESIGN, "trust", where=FRAME["agrees"]),
             EstimationError,
-            "where is missing for 1 of 6 respondents; say with fillna()",
+            "where is missing in 1 of 6 rows (4); say with fillna()",
         ),
         (
             lambda: mean(DESIGN, "trust", where="trust"),
             EstimationError,
-            "where is missing for 1 of 6",
+            "where 'trust' is missing in 1 of 6 rows (5)",
         ),
         (
             lambda: mean(DESIGN, "trust", where="country"),
             EstimationError,
-            "it must be true or false",
+            "where 'country' holds str values; it must be true or false",
         ),
         (
             lambda: mean(DESIGN, "trust", where=np.array([True])),

@@ -549,6 +549,34 @@ BAD = {
         lambda d: regress(d, "gender + trust"),
         "needs one column before the ~",
     ),
+    "function_of_R": (
+        lambda d: regress(d, "trust ~ factor(gender)"),
+        r"no function factor\(\); C\(wave\) takes numbers as categories",
+    ),
+    "operator": (
+        lambda d: regress(d, "trust ~ gender +"),
+        r"cannot be read \(Operator `\+` [a-z /]*\.?\); terms are columns",
+    ),
+    "syntax_of_R": (
+        lambda d: regress(d, "trust ~ as.factor(gender)"),
+        r"cannot be read \(invalid syntax",
+    ),
+    "parts": (
+        lambda d: regress(d, "trust ~ gender | country"),
+        r"cannot be read \(it has several parts\)",
+    ),
+    "separated_probit": (
+        lambda d: regress(
+            SurveyDesign(d.frame.assign(high=d.frame["trust"] > 5)),
+            "high ~ trust",
+            "probit",
+        ),
+        "trust: some of the answers are predicted without error",
+    ),
+    "nothing_left": (
+        lambda d: term_test(regress(d, "aware ~ 0 + gender", "logit"), "gender", "lrt"),
+        "without gender has no column left to fit; use method='wald'",
+    ),
     "unknown_function": (
         lambda d: regress(d, "trust ~ np.sqroot(items)"),
         "cannot be computed",
