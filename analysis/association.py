@@ -71,7 +71,7 @@ def independence_test(
     -----
     R scales X2 to all rows, also those without an answer, which changes neither F nor
     any p-value. R's "saddlepoint" leaves out the fraction of a degree of freedom, which
-    makes a difference of up to two percent in the p-value, and for replicate weights
+    makes a difference of some percent in the p-value, and for replicate weights
     its "saddlepoint" and "lincom" take the design effects as known.
 
     References
