@@ -117,9 +117,7 @@ def _read_stages(
     for depth in range(max(len(sizes), 1)):
         name = clusters[depth] if depth < len(clusters) else None
         size = sizes[depth] if depth < len(sizes) else None
-        units: Compact = np.arange(n)
-        if name is not None:
-            units = _codes(rows, [name], "clusters")
+        units = _codes(rows, [name], "clusters") if name else _everyone(n)
         if name is not None and (nest or depth):
             units = _numbered_within(parents, units)
         above = strata if depth == 0 else clusters[:depth]
@@ -273,6 +271,10 @@ def _check_single_units(
         "cannot be estimated; merge them with similar strata, or use "
         "single_cluster='adjust'"
     )
+
+
+def _everyone(n: int) -> Compact:
+    return np.arange(n)
 
 
 def _codes(rows: Columns, names: list[str], role: str) -> Compact:

@@ -107,19 +107,24 @@ def crossed(
     """
     n_cells = shape[0] * shape[1]
     total: Floats = np.zeros(n_cells)
-    step = max(BLOCK_ROWS, 4 * n_cells)
+    step = max(BLOCK_ROWS, 2 * n_cells)
     for start in range(0, len(columns), step):
         part = slice(start, start + step)
         cells = columns[part].astype(np.intp, copy=False)
-        inside = cells >= 0
+        added = None if values is None else values[part]
+        outside = cells.min() < 0
         if rows is not None:
             units = rows[part].astype(np.intp, copy=False)
-            inside &= (units >= 0) & (units < shape[0])
-            cells = units * shape[1] + cells
-        added = None if values is None else values[part]
-        if not inside.all():
+            outside |= units.min() < 0 or units.max() >= shape[0]
+        if outside:
+            inside = cells >= 0
+            if rows is not None:
+                inside &= (units >= 0) & (units < shape[0])
+                units = units[inside]
             cells = cells[inside]
             added = None if added is None else added[inside]
+        if rows is not None:
+            cells = units * shape[1] + cells
         total += np.bincount(cells, added, n_cells)
     return total.reshape(shape)
 
@@ -173,7 +178,7 @@ def tabulate(
     """
     n_cells = int(np.prod(shape))
     total, number = np.zeros(n_cells), np.zeros(n_cells)
-    step = max(BLOCK_ROWS, 4 * n_cells)
+    step = max(BLOCK_ROWS, 2 * n_cells)
     first, *others = columns
     shift = sum(int(np.prod(shape[axis:])) for axis in range(2, len(shape) + 1))
     for start in range(0, len(weights), step):

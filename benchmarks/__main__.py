@@ -246,14 +246,17 @@ def small_work() -> dict[str, Any]:
         return min(times)
 
     start = seconds("import analysis") - seconds("pass")
+    first_use = seconds("from analysis import compare") - seconds("import pandas")
     with TemporaryDirectory(prefix="parallax-benchmarks-") as folder:
         write_arrays(Path(folder), 2000)
         found = measure({OURS: tasks.compare_ours}, Path(folder), 20)[OURS]
     return {
         "import_seconds": start,
+        "first_use_seconds": first_use,
         "comparison_seconds": found.best,
         "text": [
-            f"Import of `analysis`: {start:.2f} s (at most 1.5 s).",
+            f"Import of `analysis`: {start:.2f} s (at most 1.5 s); its first verb "
+            f"takes {first_use:.2f} s more than `import pandas`.",
             "Comparison of ten countries, 2,000 respondents, from the frame: "
             f"{1000 * found.best:.1f} ms (at most 50 ms).",
         ],
