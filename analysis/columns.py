@@ -93,13 +93,14 @@ class Columns:
 
     def compact_groups(self, name: str) -> tuple[Compact, pd.Index]:
         """Groups of a column with codes as small as they come, not to be added up."""
+        column = self.column(name)
         if name not in self._known:
-            column = self.column(name)
             if self.has_categories(name):
                 codes, labels = column.cat.codes.to_numpy(), column.cat.categories
             else:
                 codes, labels = _factorize(column)
-                codes = codes.astype(np.min_scalar_type(-len(labels) - 1))
+                kind = np.min_scalar_type(-len(labels) - 1)
+                codes = codes.astype(kind, copy=False)
             self._known[name] = Groups(frozen(codes), labels.rename(name))
         return self._known[name]
 
@@ -188,12 +189,14 @@ def _factorize(column: pd.Series) -> tuple[Compact, pd.Index]:
 def _numbered(values: Compact, low: int, size: int) -> tuple[Compact, pd.Index]:
     """Codes and labels of whole numbers from ``low`` on; blocks stay in the cache."""
     codes = np.empty(len(values), np.min_scalar_type(-size - 1))
-    seen = np.zeros(size, dtype=bool)
+    seen, all_seen = np.zeros(size, dtype=bool), False
     for start in range(0, len(values), BLOCK_ROWS):
         part = slice(start, start + BLOCK_ROWS)
         codes[part] = block = values[part].astype(np.intp) - low
-        seen[block] = True
-    if not seen.all():
+        if not all_seen:
+            seen[block] = True
+            all_seen = size <= BLOCK_ROWS and bool(seen.all())
+    if not (all_seen or seen.all()):
         codes = (np.cumsum(seen) - 1).astype(codes.dtype)[codes]
     return codes, pd.Index((np.flatnonzero(seen) + low).astype(values.dtype))
 

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.columns import NUMERIC, Columns, frozen, rows_named
 from analysis.errors import DesignError, EstimationError, first_few
 from analysis.stages import Sample, SingleCluster, Stage
-from analysis.totals import Codes, Compact, Floats, crossed, sums
+from analysis.totals import BLOCK_ROWS, Codes, Compact, Floats, sums
 
 Names = str | Sequence[str] | None
 
@@ -77,19 +77,18 @@ def read_weights(rows: Columns, name: str, role: str) -> Floats:
             "correct them, and make numbers of the column with pandas.to_numeric"
         )
     values = column.to_numpy(dtype=float, na_value=np.nan)
+    if values.min() > 0 and values.max() < np.inf:
+        return values
     infinite = np.isinf(values)
     if infinite.any():
         raise DesignError(
             f"{role} {name!r}: {rows_named(infinite)} infinite; correct them or drop "
             "those respondents"
         )
-    wrong = ~(values > 0)
-    if wrong.any():
-        raise DesignError(
-            f"{role} {name!r}: {rows_named(wrong)} missing or not positive; "
-            "drop those respondents or weight them first"
-        )
-    return values
+    raise DesignError(
+        f"{role} {name!r}: {rows_named(~(values > 0))} missing or not positive; "
+        "drop those respondents or weight them first"
+    )
 
 
 def _read_stages(
@@ -216,14 +215,18 @@ def _numbered_within(parents: Compact, units: Compact) -> Codes:
 
 def _strata_of(rows: Columns, name: str, units: Compact, strata: Compact) -> Codes:
     """Stratum of each unit; an error if one lies in several."""
-    n_units, n_strata = int(units.max()) + 1, int(strata.max()) + 1
-    if n_units * n_strata <= 2 * len(units):
-        unit, stratum_of = np.nonzero(crossed(units, strata, None, (n_units, n_strata)))
-        across = np.flatnonzero(sums(unit, None, n_units) > 1)
-    else:
-        stratum_of = np.empty(n_units, dtype=np.intp)
-        stratum_of[units] = strata
-        across = np.unique(units[stratum_of[units] != strata])
+    n_units = int(units.max()) + 1
+    stratum_of = np.full(n_units, -1, dtype=np.intp)
+    blocks = [slice(at, at + BLOCK_ROWS) for at in range(0, len(units), BLOCK_ROWS)]
+    for block in blocks:
+        stratum_of[units[block]] = strata[block]
+        if n_units <= BLOCK_ROWS and stratum_of.min() >= 0:
+            break
+    elsewhere = [
+        units[block][np.take(stratum_of, units[block]) != strata[block]]
+        for block in blocks
+    ]
+    across = np.unique(np.concatenate(elsewhere))
     if len(across):
         names = rows.column(name).iloc[
             [int(np.argmax(units == unit)) for unit in across[:6]]
@@ -280,10 +283,10 @@ def _everyone(n: int) -> Compact:
 def _codes(rows: Columns, names: list[str], role: str) -> Compact:
     """Codes from 0 on, as small as they come, of the columns together."""
     for name in names:
-        missing = rows.column(name).isna()
-        if missing.any():
+        codes, _ = rows.compact_groups(name)
+        if codes.min() < 0:
             raise DesignError(
-                f"{role} {name!r}: missing in {rows_named(missing)}; complete the "
+                f"{role} {name!r}: missing in {rows_named(codes < 0)}; complete the "
                 "column or drop those respondents"
             )
     if len(names) == 1 and not rows.has_categories(names[0]):
