@@ -79,8 +79,8 @@ CHECKED = {FLOOR: tasks.share_floor, OURS: tasks.share_checked}
 TASKS = {
     "share": Task("proportion by country", 10**6, SHARE, "3 x, 100 MB", "share"),
     "share-10M": Task("proportion by country", 10**7, FEW, "2 x, 300 MB"),
-    "design": Task("the same, design checked anew", 10**6, CHECKED, "-"),
-    "design-10M": Task("the same, design checked anew", 10**7, CHECKED, "-"),
+    "design": Task("the same, design checked anew", 10**6, CHECKED, "3 x, 100 MB"),
+    "design-10M": Task("the same, design checked anew", 10**7, CHECKED, "2 x, 300 MB"),
     "logit": Task("logistic, 13 coefficients", 10**6, LOGIT, "1.5 x, 300 MB", "logit"),
     "rake": Task("raking to 5 margins", 10**6, RAKE, "2 x, 50 MB", "rake"),
     "parquet": Task(
