@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contrasts import Result
-from analysis.errors import EstimationError
+from analysis.errors import EstimationError, first_few
 from analysis.results import Tested, t_tests
 from analysis.totals import Floats
 
@@ -30,7 +30,8 @@ class Combined(Tested):
         Unweighted number of respondents behind each value.
     method : str
     missing_information : Series
-        Fraction of the information on each value that the missing answers cost.
+        Fraction of the information on each value that the missing answers cost, as
+        ``mice`` and ``mitools`` compute it: 2 / (df + 3) where they cost nothing.
     n_imputations : int
     """
 
@@ -100,6 +101,13 @@ def combine(results: Sequence[Result]) -> Combined:
     missing_information  0.564
     """
     results = list(results)
+    wrong = [r for r in results if not hasattr(r, "covariance")]
+    if wrong:
+        raise EstimationError(
+            f"{len(wrong)} of {len(results)} results are no estimates, comparisons or "
+            f"models ({first_few(type(r).__name__ for r in wrong)}); make one of each "
+            "completed data set"
+        )
     if len(results) < 2:
         raise EstimationError(
             f"{len(results)} results; combining imputations needs two or more"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.calibration import SIZE, Margin
+from analysis.columns import rows_named
 from analysis.design import Groups, SurveyDesign
 from analysis.errors import UnknownColumn, WeightingError, first_few
 from analysis.totals import Codes, Floats, sums
@@ -40,8 +41,8 @@ def whole_groups(design: SurveyDesign, by: str | None) -> Groups:
     outside = groups.codes < 0
     if outside.any():
         raise WeightingError(
-            f"{by!r} is missing for {int(outside.sum())} of {len(outside)} "
-            "respondents; complete the column or drop them"
+            f"{by!r} is missing in {rows_named(outside)}; complete the column or drop "
+            "those respondents"
         )
     codes, found = _numbered(groups.codes, len(groups.labels))
     return Groups(codes, groups.labels[found])
@@ -63,6 +64,13 @@ def read_margins(
     if missing not in ("fail", "keep"):
         raise WeightingError(f"missing {missing!r} is not known; use 'fail' or 'keep'")
     tables = [margins] if isinstance(margins, pd.DataFrame) else list(margins)
+    if isinstance(margins, Mapping) or not all(
+        isinstance(table, pd.DataFrame) for table in tables
+    ):
+        raise WeightingError(
+            f"margins is a {type(margins).__name__}; give a data frame with a column "
+            "'population', or a list of such frames"
+        )
     sizes = sums(groups.codes, design.sample.weights, len(groups.labels))
     by = groups.labels.name
     split = split_margins(design, tables, by)
@@ -261,8 +269,8 @@ def _read_margin(
     unknown = answered.codes < 0
     if unknown.any() and not keep:
         raise WeightingError(
-            f"margin {name!r}: {int(unknown.sum())} of {len(unknown)} respondents "
-            "have no value; complete them, drop them, or use missing='keep'"
+            f"margin {name!r}: {rows_named(unknown)} have no value; complete them, "
+            "drop them, or use missing='keep'"
         )
     # One more category, the last, for those without a target.
     n = len(answered.labels) + 1
@@ -314,7 +322,8 @@ def _counts(
     by = groups.labels.name
     labels = [groups.labels[0]] * len(rows) if by is None else rows[by].tolist()
     keys = list(zip(labels, *(rows[column] for column in names), strict=True))
-    counts = dict(zip(keys, rows["population"].astype(float), strict=True))
+    numbers = pd.to_numeric(rows["population"], errors="coerce").astype(float)
+    counts = dict(zip(keys, numbers, strict=True))
     wrong = [_cell(key) for key, count in counts.items() if not 0 < count < np.inf]
     if wrong or len(counts) < len(keys):
         raise WeightingError(

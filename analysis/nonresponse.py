@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from analysis.columns import rows_named
 from analysis.design import Groups, SurveyDesign, Where
 from analysis.errors import WeightingError, first_few
 from analysis.margins import crossed_values
@@ -75,14 +76,17 @@ def adjust_nonresponse(
             "nonresponse first, then rake or calibrate"
         )
     answered = design.domain(responded)
-    assert answered is not None
+    if answered is None:
+        raise WeightingError(
+            "responded is None; name the true/false column that says who responded"
+        )
     names = [classes] if isinstance(classes, str) else list(classes)
     codes, labels = crossed_values(design, names)
     outside = codes < 0
     if outside.any():
         raise WeightingError(
-            f"classes {' x '.join(names)!r}: {int(outside.sum())} of {len(outside)} "
-            "rows have no value; complete them, or make a class of them"
+            f"classes {' x '.join(names)!r}: {rows_named(outside)} have no value; "
+            "complete them, or make a class of them"
         )
 
     def fit(weights: Floats) -> Floats:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import index
 from typing import Literal
 
 import numpy as np
@@ -134,7 +135,15 @@ def replicate(
             f"{method!r} would make a replicate for each of {len(sample.strata)} "
             "clusters; name larger ones, or use 'bootstrap'"
         )
-    rng, n = np.random.default_rng(seed), n_replicates or 500
+    rng = np.random.default_rng(seed)
+    try:
+        n = index(500 if n_replicates is None else n_replicates)
+    except TypeError:
+        n = 0
+    if n < 2:
+        raise DesignError(
+            f"n_replicates is {n_replicates!r}; give a whole number, 2 or more"
+        )
     if method == "JK1":
         replicates = resampling.jackknife_one(sample, design.n_strata)
     elif method == "JKn":
@@ -259,11 +268,14 @@ def import_replicates(
             "documentation of the data says it (and rscales, for jackknives with "
             "strata)"
         )
+    if not 0 < scale < np.inf:
+        raise DesignError(f"scale is {scale}; it must be a number above 0")
     factors = np.ones(n) if rscales is None else np.asarray(rscales, dtype=float)
-    if factors.shape != (n,) or not (factors >= 0).all():
+    wrong = ~((factors >= 0) & np.isfinite(factors))
+    if factors.shape != (n,) or wrong.any():
         raise DesignError(
-            f"rscales: {factors.size} numbers for {n} replicates, "
-            f"{int((factors < 0).sum())} of them below 0; give one for each, from 0 up"
+            f"rscales: {factors.size} numbers for {n} replicates, {int(wrong.sum())} "
+            "of them missing, infinite or below 0; give one for each, from 0 up"
         )
     if combined:
         matrix = matrix / design.sample.weights[:, None]

@@ -20,6 +20,8 @@ def jackknife_one(sample: Sample, n_strata: int) -> Replicates:
             f"'JK1' knows no strata, and the design has {n_strata}; use 'JKn'"
         )
     n = len(sample.strata)
+    if n < 2:
+        raise DesignError("'JK1' leaves out one cluster of several; there is only one")
     factors = np.full((n, n), n / (n - 1))
     np.fill_diagonal(factors, 0)
     scale = (1 - sample.fractions[0]) * (n - 1) / n

@@ -1,5 +1,7 @@
 """How much each country counts where countries are pooled."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +12,9 @@ from analysis.totals import Floats, sums
 
 
 def scale_to_population(
-    design: SurveyDesign, population: pd.DataFrame | pd.Series, by: str = "country"
+    design: SurveyDesign,
+    population: pd.DataFrame | pd.Series | Mapping[str, float],
+    by: str = "country",
 ) -> SurveyDesign:
     """Scale the weights of each country to the size of its population.
 
@@ -20,7 +24,7 @@ def scale_to_population(
     Parameters
     ----------
     design : SurveyDesign
-    population : DataFrame or Series
+    population : DataFrame, Series or mapping
         Population of each group: a Series indexed by group, or margins as for
         :func:`rake`, of which the first is added up.
     by : str
@@ -45,15 +49,25 @@ def scale_to_population(
     [20.0, 20.0, 39.0]
     """
     groups = whole_groups(design, by)
+    if isinstance(population, Mapping):
+        population = pd.Series(population)
     if isinstance(population, pd.DataFrame):
         rows = next(iter(split_margins(design, [population], by).values()))
         population = rows.groupby(by, observed=True)["population"].sum()
-    sizes = population.reindex(groups.labels).to_numpy(float)
-    unknown = ~(sizes > 0)
+    twice = population.index[population.index.duplicated()]
+    if len(twice):
+        raise WeightingError(
+            f"population: {len(twice)} of {len(population)} rows repeat a group "
+            f"({first_few(twice)}); give each group once"
+        )
+    numbers = pd.to_numeric(population.reindex(groups.labels), errors="coerce")
+    sizes = numbers.to_numpy(float)
+    unknown = ~((sizes > 0) & np.isfinite(sizes))
     if unknown.any():
         raise WeightingError(
-            f"{int(unknown.sum())} of {len(sizes)} groups of {by!r} have no population "
-            f"above 0 ({first_few(groups.labels[unknown])}); add them to the table"
+            f"{int(unknown.sum())} of {len(sizes)} groups of {by!r} have no finite "
+            f"population above 0 ({first_few(groups.labels[unknown])}); add them to "
+            "the table"
         )
     return _scaled(design, groups, sizes, "population_weight")
 

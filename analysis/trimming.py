@@ -71,6 +71,13 @@ def trim(
     weights: 1 trimmed; from 0.67 to 1.60 of the mean
     design effect of weighting: 1.68 before, 1.15 after
     """
+    try:
+        lower, upper = float(lower), float(upper)
+    except (TypeError, ValueError):
+        raise WeightingError(
+            f"limits are {lower!r} and {upper!r}; give numbers, such as "
+            "upper=3 * design.sample.weights.mean()"
+        ) from None
     if not 0 <= lower < upper:
         raise WeightingError(
             f"limits are {lower:g} and {upper:g}; the lower must be at least 0 and "
@@ -117,9 +124,8 @@ def trim(
     if strict:
         at_limit |= np.isin(new / people, [lower, upper])
     low, high, effect = spread(design, new, groups)
-    limits = [f"at least {lower:g}"] * (lower > 0) + [f"at most {upper:g}"] * (
-        upper < np.inf
-    )
+    limits = [f"at least {lower:g}"] if lower > 0 else []
+    limits += [f"at most {upper:g}"] if upper < np.inf else []
     report = Weighting(
         margins=_margins_now(design, new),
         weights=(low, high),

@@ -98,6 +98,7 @@ def test_a_value_missing_once_is_missing(estimates, survey):
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
+        (lambda e: ["a", e[0]], "1 of 2 results are no estimates, comparisons or mod"),
         (lambda e: e[:1], "1 results; combining imputations needs two or more"),
         (
             lambda e: [e[0], compare(e[1])],

@@ -267,6 +267,37 @@ SMALL = pd.DataFrame(
             "2 of 2 strata have an odd number of them; use 'JKn' or 'bootstrap'",
         ),
         (lambda d: replicate(d, "JKn", n_replicates=9), DesignError, "leave it out"),
+        *(
+            (
+                lambda d, n=n: replicate(d, "bootstrap", n_replicates=n),
+                DesignError,
+                f"n_replicates is {n!r}; give a whole number, 2 or more",
+            )
+            for n in (0, 1, -3, 2.5)
+        ),
+        (
+            lambda _: replicate(
+                SurveyDesign(
+                    SMALL.assign(one=1), clusters="one", single_cluster="certainty"
+                ),
+                "JK1",
+            ),
+            DesignError,
+            "there is only one",
+        ),
+        *(
+            (
+                lambda d, scale=scale: import_replicates(d, ["n", "n"], scale=scale),
+                DesignError,
+                f"scale is {scale}; it must be a number above 0",
+            )
+            for scale in (-1, np.nan)
+        ),
+        (
+            lambda d: import_replicates(d, ["n", "n"], scale=1, rscales=[1, np.nan]),
+            DesignError,
+            "1 of them missing, infinite or below 0",
+        ),
         (lambda d: replicate(d, "JKn", rho=0.5), DesignError, "rho is for 'Fay'"),
         (
             lambda _: replicate(

@@ -45,6 +45,16 @@ SCHOOLS = AGES.drop(columns="age").assign(education=["low", "high"] * 2)
     ("weight", "error", "message"),
     [
         (
+            lambda: rake(DESIGN, {"age": {"young": 1, "old": 1}}),
+            WeightingError,
+            "margins is a dict; give a data frame with a column 'population'",
+        ),
+        (
+            lambda: rake(DESIGN, AGES.assign(population=["300", "many", "30", "70"])),
+            WeightingError,
+            "1 have no population above 0 (CN/old)",
+        ),
+        (
             lambda: rake(DESIGN, AGES.drop(columns="population")),
             UnknownColumn,
             "the margins have no column 'population'; they have country, age",
@@ -87,7 +97,7 @@ SCHOOLS = AGES.drop(columns="age").assign(education=["low", "high"] * 2)
         (
             lambda: rake(DESIGN, SCHOOLS),
             WeightingError,
-            "margin 'education': 1 of 8 respondents have no value; complete them, "
+            "margin 'education': 1 of 8 rows (2) have no value; complete them, "
             "drop them, or use missing='keep'",
         ),
         (
@@ -109,7 +119,7 @@ SCHOOLS = AGES.drop(columns="age").assign(education=["low", "high"] * 2)
         (
             lambda: rake(SurveyDesign(FRAME.assign(country=[*["CN"] * 7, None])), AGES),
             WeightingError,
-            "'country' is missing for 1 of 8 respondents",
+            "'country' is missing in 1 of 8 rows (7)",
         ),
         (
             lambda: poststratify(DESIGN, pd.concat([AGES, SEXES]), by="country"),

@@ -33,7 +33,7 @@ SEXES = pd.DataFrame({"sex": ["f", "m"], "population": [50, 50]})
         (
             SurveyDesign(FRAME.assign(region=FRAME["region"].mask(FRAME.index < 3))),
             "region",
-            "classes 'region': 3 of 100 rows have no value",
+            "classes 'region': 3 of 100 rows (0, 1, 2) have no value",
         ),
         (
             rake(DESIGN, SEXES, by=None),
@@ -95,3 +95,8 @@ def test_replicates_are_adjusted_one_by_one():
     deviations = np.array(estimates) - np.mean(estimates)
     variance = scale * (rscales * deviations**2).sum()
     assert_allclose(mean(adjusted, "trust").std_errors ** 2, variance, rtol=1e-9)
+
+
+def test_somebody_has_to_say_who_responded():
+    with pytest.raises(WeightingError, match="responded is None; name the true/false"):
+        adjust_nonresponse(DESIGN, None, "region")

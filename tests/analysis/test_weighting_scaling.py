@@ -65,7 +65,15 @@ def test_scaling_counts_people_and_leaves_countries_alone(make, scale, column, s
     [
         (
             lambda: scale_to_population(DESIGN, pd.Series({"CN": 1000})),
-            "1 of 2 groups of 'country' have no population above 0 (DE)",
+            "1 of 2 groups of 'country' have no finite population above 0 (DE)",
+        ),
+        (
+            lambda: scale_to_population(DESIGN, {"CN": 1000, "DE": np.inf}),
+            "1 of 2 groups of 'country' have no finite population above 0 (DE)",
+        ),
+        (
+            lambda: scale_to_population(DESIGN, pd.Series([1, 2], ["CN", "CN"])),
+            "population: 1 of 2 rows repeat a group (CN); give each group once",
         ),
         (lambda: scale_equally(DESIGN, 0), "size is 0; it must be a number above 0"),
     ],

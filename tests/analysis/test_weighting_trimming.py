@@ -25,6 +25,7 @@ SEXES = pd.DataFrame(
     ("limits", "message"),
     [
         ({}, "nothing to trim to; give lower, upper or both"),
+        ({"upper": "five"}, "limits are 0 and 'five'; give numbers"),
         ({"lower": 3, "upper": 2}, "limits are 3 and 2; the lower must be"),
         (
             {"upper": 2.4},
@@ -88,3 +89,13 @@ def test_replicates_are_trimmed_too_and_leave_out_whom_they_left_out():
         assert after.max() <= 7 * (1 + 1e-12)
         assert_allclose(after.sum(), before.sum(), rtol=1e-12)
         assert (after[before == 0] == 0).all()
+
+
+def test_limits_may_be_numbers_of_numpy():
+    # The report of what was done used to fail on them.
+    weights = DESIGN.sample.weights
+    limits = {"lower": np.float64(0.5 * weights.mean()), "upper": 2 * weights.mean()}
+    trimmed = trim(DESIGN, **limits)
+    plain = trim(DESIGN, **{name: float(limit) for name, limit in limits.items()})
+    assert str(trimmed.weighting) == str(plain.weighting)
+    assert_allclose(trimmed.sample.weights, plain.sample.weights, rtol=1e-15)
