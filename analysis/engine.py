@@ -158,7 +158,7 @@ def cluster_totals(
     groups += [answered[name].name(f"answered_{i}") for i, name in enumerate(moments)]
     grouped = table.group_by(groups) if groups else table
     found = grouped.aggregate(**sums).limit(MOST_GROUPS + 1)
-    totals: pd.DataFrame = found.to_pyarrow().to_pandas()
+    totals = _fetched(found, [*keys, *moments])
     _check_totals(totals, units, weights, [*keys, *moments])
     if moments:
         totals = _points(totals, moments, middle)
@@ -285,6 +285,20 @@ def _means(table: Table, answered: dict[str, Column]) -> dict[str, float]:
                 "correct them"
             )
     return dict(zip(answered, middle.astype(float), strict=True))
+
+
+def _fetched(found: Table, keys: Sequence[str]) -> pd.DataFrame:
+    try:
+        totals: pd.DataFrame = found.to_pyarrow().to_pandas()
+    except Exception as error:  # each engine has its own
+        if type(error).__name__ != "OutOfMemoryException":
+            raise
+        raise DesignError(
+            f"too many groups of respondents who are alike in {first_few(keys, 12)} "
+            "for the memory of the engine; leave out columns of many values, give numeric "
+            "ones as moments, or open_parquet(..., memory_limit='4GB')"
+        ) from error
+    return totals
 
 
 def _check_totals(

@@ -151,10 +151,9 @@ def test_postgresql_gives_the_same(people, postgresql):
     try:
         table = connection.create_table("people", on_arrow(people), temp=True)
         options = DESIGNS["complex"]
-        check_verbs(
-            held(table, **options),
-            SurveyDesign(people, **options),
-        )
+        whole = SurveyDesign(people, **options)
+        check_verbs(held(table, **options), whole)
+        check_verbs(SurveyDesign(table, **options), whole)
     finally:
         connection.disconnect()
 
@@ -165,9 +164,11 @@ def test_spark_gives_the_same(people, spark, tmp_path):
     people.to_parquet(tmp_path / "people.parquet", index=False)
     table = ibis.pyspark.connect(spark).read_parquet(tmp_path / "people.parquet")
     options = DESIGNS["complex"]
-    check_verbs(
-        held(table, **options),
-        SurveyDesign(people, **options),
+    whole = SurveyDesign(people, **options)
+    check_verbs(held(table, **options), whole)
+    check_same(
+        proportion(SurveyDesign(table, **options), "approval", by="country"),
+        proportion(whole, "approval", by="country"),
     )
 
 
@@ -545,6 +546,13 @@ def test_too_many_groups_are_refused(table, monkeypatch):
     monkeypatch.setattr(engine, "MOST_GROUPS", 100)
     with pytest.raises(DesignError, match="more than 100 groups"):
         proportion(SurveyDesign(table), "trust")
+
+
+def test_more_groups_than_fit_into_the_engine_are_refused(tmp_path):
+    pd.DataFrame({"id": np.arange(400_000) * 7919}).to_parquet(tmp_path / "ids.parquet")
+    table = open_parquet(tmp_path / "ids.parquet", memory_limit="12MB")
+    with pytest.raises(DesignError, match=r"alike in id for the memory of the engine"):
+        proportion(SurveyDesign(table), "id")
 
 
 def test_only_totals_of_the_same_columns_merge(table):
