@@ -295,8 +295,8 @@ def _fetched(found: Table, keys: Sequence[str]) -> pd.DataFrame:
             raise
         raise DesignError(
             f"too many groups of respondents who are alike in {first_few(keys, 12)} "
-            "for the memory of the engine; leave out columns of many values, give numeric "
-            "ones as moments, or open_parquet(..., memory_limit='4GB')"
+            "for the memory of the engine; leave out columns of many values, give "
+            "numeric ones as moments, or open_parquet(..., memory_limit='4GB')"
         ) from error
     return totals
 
