@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.columns import NUMERIC, Columns, frozen, rows_named
-from analysis.errors import DesignError, EstimationError, first_few
+from analysis.errors import DesignError, first_few
 from analysis.stages import Sample, SingleCluster, Stage
 from analysis.totals import BLOCK_ROWS, Codes, Compact, Floats, sums
 
@@ -116,7 +116,7 @@ def _read_stages(
     for depth in range(max(len(sizes), 1)):
         name = clusters[depth] if depth < len(clusters) else None
         size = sizes[depth] if depth < len(sizes) else None
-        units = _codes(rows, [name], "clusters") if name else _everyone(n)
+        units: Compact = _codes(rows, [name], "clusters") if name else np.arange(n)
         if name is not None and (nest or depth):
             units = _numbered_within(parents, units)
         above = strata if depth == 0 else clusters[:depth]
@@ -177,13 +177,12 @@ def _fractions(
 ) -> Floats:
     if name is None:
         return np.zeros(len(sampled))
-    try:
-        sizes = rows.numbers(name)
-    except EstimationError:
+    if pd.api.types.infer_dtype(rows.column(name), skipna=True) not in NUMERIC:
         raise DesignError(
             f"population_sizes {name!r} is not numeric; make numbers of the column "
             "with pandas.to_numeric"
-        ) from None
+        )
+    sizes = rows.numbers(name)
     of_stratum = np.empty(len(sampled))
     of_stratum[strata] = sizes
     wrong = ~(sizes == of_stratum[strata])
@@ -274,10 +273,6 @@ def _check_single_units(
         "cannot be estimated; merge them with similar strata, or use "
         "single_cluster='adjust'"
     )
-
-
-def _everyone(n: int) -> Compact:
-    return np.arange(n)
 
 
 def _codes(rows: Columns, names: list[str], role: str) -> Compact:
