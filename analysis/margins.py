@@ -63,8 +63,8 @@ def read_margins(
     """
     if missing not in ("fail", "keep"):
         raise WeightingError(f"missing {missing!r} is not known; use 'fail' or 'keep'")
-    tables = [margins] if isinstance(margins, pd.DataFrame) else list(margins)
-    if isinstance(margins, Mapping) or not all(
+    tables = [margins] if isinstance(margins, pd.DataFrame) else margins
+    if not isinstance(tables, Sequence) or not all(
         isinstance(table, pd.DataFrame) for table in tables
     ):
         raise WeightingError(
@@ -360,8 +360,8 @@ def _read_total(
     unknown = np.isnan(values)
     if unknown.any():
         raise WeightingError(
-            f"total of {name!r}: {int(unknown.sum())} of {len(unknown)} respondents "
-            "have no value; complete them or drop them"
+            f"total of {name!r}: {rows_named(unknown)} have no value; complete them or "
+            "drop them"
         )
     means: Floats = (table[name] / table["population"]).to_numpy(float)
     wrong = ~np.isfinite(means) | ~(table["population"].to_numpy(float) > 0)

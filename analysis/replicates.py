@@ -183,7 +183,8 @@ def import_replicates(
     design : SurveyDesign
         Its weights are the full-sample weights.
     columns : list of str, or str
-        Columns of replicate weights, or a regular expression that finds them.
+        Columns of replicate weights, or a regular expression that finds them. Weights
+        below 0 are taken, as in R: calibrated sets have some.
     method : str
         How they were made, which says ``scale`` and ``rscales`` where it can: "BRR"
         1 / R; "Fay" 1 / (R (1 - rho)^2); "bootstrap" 1 / (R - 1); "JK1" (R - 1) / R;

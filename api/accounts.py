@@ -3,9 +3,8 @@
 import re
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import pyotp
 from sqlalchemy import Connection, Engine, delete, insert, select, update
@@ -17,21 +16,15 @@ from .errors import AccountError, UnknownSurvey
 from .models import ApiKey, Grant, PublishedSurvey, Researcher, SignedIn
 from .security import SecondFactor, check_password, hash_password, new_token, token_hash
 from .settings import Settings
-
-Role = Literal["viewer", "analyst", "manager", "owner"]
-ROLES: tuple[Role, ...] = get_args(Role)
-"""From the least to the most: each may do all that the one before may."""
-
-EVERY = "*"
-"""Stands for all surveys, also those to come."""
+from .vocabulary import EVERY as EVERY
+from .vocabulary import ROLES as ROLES
+from .vocabulary import Role as Role
+from .vocabulary import Roles as Roles
 
 NAME = re.compile(r"[a-z][a-z0-9._-]{1,63}")
 DAY = 24 * 3600
 LONGEST_KEY_DAYS = 366
 KEY_PREFIX, KEY_ID_BYTES = "plx", 6
-
-Roles = Mapping[str, Role]
-"""The role in each survey; `EVERY` for all of them."""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ from .audit import audit
 from .choices import Choices
 from .errors import ChoiceRefused, FieldworkError, Forbidden, UnknownJob
 from .jobs import FORMATS, ComparisonTask, ExportTask, Job, Profile, ReleaseTask
-from .researcher_dependencies import Principal, Workbench
 from .shelf import Shelved
-
-MOST_TICKETS = 10_000
+from .vocabulary import MOST_TICKETS as MOST_TICKETS
+from .workbench import Principal, Workbench
 
 
 def visible_surveys(workbench: Workbench, principal: Principal) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
@@ -19,10 +19,8 @@ from .fieldwork import load_published, records, status
 from .models import SurveyStatus
 from .register import record_release
 from .roles import Roles, check_roles, roles_of
+from .vocabulary import Profile
 from .withholding import PROTECTION, DataSet, mask_unanswered, withhold
-
-Profile = Literal["internal", "scientific", "open"]
-
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

@@ -21,6 +21,8 @@ ApiError
 ├── JobsFull                 too many jobs wait; trying again later is safe
 ├── ChoiceRefused            a comparison or an export that the release does not offer
 ├── ReleaseRefused           a data set cannot be released as its profile asks
+├── DeadEnd                  a robot could not go on
+├── ServiceStopped           the server ended before it was ready
 ├── StateInvalid              form state that was not sealed here, or was changed
 ├── StateExpired              form state that is too old
 └── RecordingError
@@ -125,6 +127,20 @@ class FilesRefused(ApiError, ValueError):
 
 class ReleaseRefused(ApiError, ValueError):
     """A data set cannot be released as its profile asks."""
+
+
+class DeadEnd(ApiError, RuntimeError):
+    """A robot could not go on."""
+
+
+class ServiceStopped(ApiError, RuntimeError):
+    """The server ended before it was ready."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"nothing can listen on {host}:{port}: the port is taken, or the address is"
+            " none of this machine; choose others"
+        )
 
 
 class StateInvalid(ApiError, ValueError):

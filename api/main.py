@@ -28,9 +28,9 @@ from .error_pages import show_error, show_unexpected
 from .errors import ApiError, RecordingUnavailable
 from .protection import UNCHANGING, Protection
 from .recording import Recorder
-from .researcher_dependencies import Workbench
 from .sealing import Seal
 from .settings import Settings
+from .workbench import Workbench
 
 CSS = "text/css"
 

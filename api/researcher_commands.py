@@ -2,16 +2,15 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import accounts, audit
-from .accounts import EVERY, Enrolment, Role
-from .errors import AuditBroken
-from .security import new_password
-from .settings import Settings
 from .terminal import NO, Json, database, say, show
+from .vocabulary import EVERY, ROLES, Role
+
+if TYPE_CHECKING:
+    from .accounts import Enrolment
 
 researcher_app = typer.Typer(
     help="Who may sign in, and what each may do.", no_args_is_help=True
@@ -37,6 +36,9 @@ def add_researcher(
     type_password: TypePassword = False,
 ) -> None:
     """Add a researcher; the password and the secret for codes are shown only once."""
+    from . import accounts
+    from .settings import Settings
+
     with database() as engine:
         password = _password(type_password)
         enrolment = accounts.add(engine, Settings(), name, password)
@@ -50,6 +52,9 @@ def add_researcher(
 @researcher_app.command()
 def reset(name: Researcher, type_password: TypePassword = False) -> None:
     """Give a new password and a new secret for codes; sessions end."""
+    from . import accounts
+    from .settings import Settings
+
     with database() as engine:
         password = _password(type_password)
         enrolment = accounts.reset(engine, Settings(), name, password)
@@ -66,6 +71,8 @@ def grant(
     survey: Survey = EVERY,
 ) -> None:
     """Give a researcher a role in a survey instead of the present one."""
+    from . import accounts
+
     with database() as engine:
         accounts.grant(engine, name, survey, role)
         where = "every survey" if survey == EVERY else survey
@@ -75,6 +82,8 @@ def grant(
 @researcher_app.command()
 def revoke(name: Researcher) -> None:
     """Shut a researcher out for good: sessions, keys and roles end now."""
+    from . import accounts
+
     with database() as engine:
         accounts.revoke(engine, name)
         say(f"{name} can do nothing any more")
@@ -83,6 +92,8 @@ def revoke(name: Researcher) -> None:
 @researcher_app.command(name="list")
 def list_researchers(as_json: Json = False) -> None:
     """List the researchers and their roles."""
+    from . import accounts
+
     with database() as engine:
         rows = accounts.list_researchers(engine)
 
@@ -104,6 +115,8 @@ def add_key(
     days: Annotated[int, typer.Option(help="How long it lives, 1 to 366.")] = 90,
 ) -> None:
     """Make a key for a researcher's program; it is shown only once."""
+    from . import accounts
+
     scopes = dict(map(_scope, scope))
     with database() as engine:
         say(accounts.add_key(engine, name, scopes, days))
@@ -112,6 +125,8 @@ def add_key(
 @key_app.command(name="list")
 def list_keys(as_json: Json = False) -> None:
     """List the keys: who has them, what they may do, until when."""
+    from . import accounts
+
     with database() as engine:
         rows = accounts.list_keys(engine)
 
@@ -129,6 +144,8 @@ def revoke_key(
     key: Annotated[str, typer.Argument(help="Its name in `parallax key list`.")],
 ) -> None:
     """Make a key useless from now on."""
+    from . import accounts
+
     with database() as engine:
         accounts.revoke_key(engine, key)
         say(f"key {key} is good for nothing any more")
@@ -142,6 +159,9 @@ def verify(
     ] = None,
 ) -> None:
     """Check that no entry of the audit log was changed, removed or put in."""
+    from . import audit
+    from .errors import AuditBroken
+
     with database() as engine, engine.connect() as connection:
         try:
             chain = audit.verify(connection, known)
@@ -158,6 +178,8 @@ def show_acts(
     as_json: Json = False,
 ) -> None:
     """Show what researchers did lately."""
+    from . import audit
+
     with database() as engine, engine.connect() as connection:
         acts = audit.latest(connection, last)
 
@@ -171,12 +193,14 @@ def show_acts(
 
 def _password(typed: bool) -> str:
     if not typed:
+        from .security import new_password
+
         return new_password()
     asked: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return asked
 
 
-def _show(enrolment: Enrolment, *, shows_password: bool) -> None:
+def _show(enrolment: "Enrolment", *, shows_password: bool) -> None:
     if shows_password:
         say(f"password  {enrolment.password}")
     say(f"secret    {enrolment.secret}")
@@ -186,7 +210,7 @@ def _show(enrolment: Enrolment, *, shows_password: bool) -> None:
 
 def _scope(text: str) -> tuple[str, Role]:
     survey, _, role = text.rpartition(":")
-    for known in accounts.ROLES:
+    for known in ROLES:
         if survey and role == known:
             return survey, known
     raise typer.BadParameter(f"{text!r} is not SURVEY:ROLE", param_hint="--scope")

@@ -1,80 +1,35 @@
 """What a researcher's request needs: who it is from, and whether that one may."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Annotated, Literal, ParamSpec, TypeVar
+from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
 
 from . import accounts, sessions
-from .accounts import Role, Roles
 from .errors import (
     Forbidden,
     FormFromElsewhere,
     NotSignedIn,
     SecondFactorNeeded,
-    TooManyAttempts,
     UnknownSurvey,
 )
 from .forms import Form, read_form
 from .settings import Settings
+from .vocabulary import Role
+from .workbench import ATTEMPTS_AT_ONCE as ATTEMPTS_AT_ONCE
+from .workbench import MOST_WAITING as MOST_WAITING
+from .workbench import Principal as Principal
+from .workbench import Workbench as Workbench
 
 PROGRAMS = "/api/"
 """Begins the addresses where a key is taken."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
-
-THREADS = 8
-ATTEMPTS_AT_ONCE = 2
-"""Each keeps 64 MB and a processor busy: respondents come first."""
-MOST_WAITING = 20
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """What researchers' requests share: connections and threads of their own.
-
-    However much they ask for, respondents find theirs free.
-    """
-
-    settings: Settings
-    engine: Engine
-    _threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
-    _attempts: CapacityLimiter = field(
-        default_factory=lambda: CapacityLimiter(ATTEMPTS_AT_ONCE)
-    )
-
-    async def run(
-        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Run something that blocks."""
-        job = partial(function, *args, **kwargs)
-        return await to_thread.run_sync(job, limiter=self._threads)
-
-    async def attempt(
-        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Run an attempt to sign in, two at a time.
-
-        Raises
-        ------
-        TooManyAttempts
-            As many wait as ever may.
-        """
-        if self._attempts.statistics().tasks_waiting >= MOST_WAITING:
-            raise TooManyAttempts(MOST_WAITING)
-        job = partial(function, *args, **kwargs)
-        return await to_thread.run_sync(job, limiter=self._attempts)
 
 
 async def workbench(request: Request) -> Workbench:
@@ -84,35 +39,6 @@ async def workbench(request: Request) -> Workbench:
 
 
 WorkbenchDep = Annotated[Workbench, Depends(workbench)]
-
-
-@dataclass(frozen=True)
-class Principal:
-    """A researcher, or a program with a researcher's key.
-
-    Parameters
-    ----------
-    name : str
-        The researcher's.
-    kind : {"session", "key"}
-    roles : mapping of str to str
-        The role in each survey, ``*`` for all; of a key, as far as its scopes go.
-    csrf : str
-        The token that forms carry; empty for a key.
-    strong : bool
-        Whether a second factor was shown lately. A key counts as one: it was made at
-        the server.
-    """
-
-    name: str
-    kind: Literal["session", "key"]
-    roles: Roles
-    csrf: str = field(default="", repr=False)
-    strong: bool = False
-
-    def may(self, role: Role, survey: str) -> bool:
-        """Tell whether the principal has a role, or a higher one, in a survey."""
-        return accounts.may(self.roles, role, survey)
 
 
 Bearer = Annotated[

@@ -10,6 +10,8 @@ from urllib.parse import urljoin
 import httpx
 from lxml import html
 
+from .errors import DeadEnd
+
 FORWARD = ("submit", "continue", "begin")
 MOST_STEPS = 500
 
@@ -36,10 +38,6 @@ class Form:
 
 Choose = Callable[[Control], Sequence[str]]
 """Decides what to send for a control; an empty sequence leaves it blank."""
-
-
-class DeadEnd(RuntimeError):
-    """A robot could not go on."""
 
 
 @dataclass

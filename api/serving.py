@@ -13,6 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
+from .errors import ServiceStopped
+
 QUIET: Any = {
     "access_log": False,
     "server_header": False,
@@ -27,16 +29,6 @@ GRACE_SECONDS = 8
 
 START_SECONDS = 60
 """What a worker may take to start, or to answer that it is alive, on a busy machine."""
-
-
-class ServiceStopped(RuntimeError):
-    """The server ended before it was ready."""
-
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(
-            f"nothing can listen on {host}:{port}: the port is taken, or the address is"
-            " none of this machine; choose others"
-        )
 
 
 def serve(host: str, port: int, workers: int, announce: Callable[[str], None]) -> None:

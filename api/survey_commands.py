@@ -6,18 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from surveys import load
-from surveys.checks import find_unwritten
-from surveys.limesurvey import read_limesurvey
-from surveys.schemas import starter, write_schema
-from surveys.translations import completeness
-from surveys.xlsform import read_xlsform, write_xlsform
-
-from . import acts, demo, fieldwork, translating
-from .audit import COMMAND_LINE, audit
-from .errors import FilesRefused
 from .terminal import (
-    AT_THE_SERVER,
     NO,
     Json,
     Name,
@@ -28,12 +17,12 @@ from .terminal import (
     warn,
     workbench,
 )
+from .vocabulary import TranslationFormat
 
 survey_app = typer.Typer(
     help="Write, check, publish, open and close surveys.", no_args_is_help=True
 )
 Folder = Annotated[Path, typer.Argument(help="The survey's folder.")]
-READERS = {".xlsx": read_xlsform, ".txt": read_limesurvey}
 
 
 @survey_app.command()
@@ -41,6 +30,10 @@ def new(
     folder: Annotated[Path, typer.Argument(help="A new folder, named as the survey.")],
 ) -> None:
     """Write a small survey with comments, to begin your own from."""
+    from surveys.schemas import starter
+
+    from . import translating
+
     with errors_in_words():
         translating.write_files(folder, starter(folder.absolute().name))
         say(f"a survey to begin from is in {folder}: parallax survey check {folder}")
@@ -56,6 +49,8 @@ def schema(
     ] = "questionnaire",
 ) -> None:
     """Write the JSON Schema of a survey's YAML file, for editors that complete it."""
+    from surveys.schemas import write_schema
+
     with errors_in_words():
         written = write_schema(f"{of}.yaml")
         if file is None:
@@ -78,12 +73,19 @@ def import_form(
     ] = False,
 ) -> None:
     """Make a questionnaire of a form of other software."""
+    from surveys.limesurvey import read_limesurvey
+    from surveys.xlsform import read_xlsform
+
+    from . import translating
+    from .errors import FilesRefused
+
     with errors_in_words():
-        reader = READERS.get(form.suffix.lower())
+        readers = {".xlsx": read_xlsform, ".txt": read_limesurvey}
+        reader = readers.get(form.suffix.lower())
         if reader is None:
             raise FilesRefused(
                 f"{form.name}: cannot import files ending in {form.suffix!r}; give one"
-                f" of {', '.join(READERS)}"
+                f" of {', '.join(readers)}"
             )
         if not form.is_file():
             raise FilesRefused(f"{form}: there is no such file; check the name")
@@ -113,6 +115,11 @@ def export_form(
     form: Annotated[Path, typer.Argument(help="A new .xlsx file.")],
 ) -> None:
     """Write the questionnaire as an XLSForm, which Kobo, ODK and Excel open."""
+    from surveys import load
+    from surveys.xlsform import write_xlsform
+
+    from .errors import FilesRefused
+
     with errors_in_words():
         survey = load(folder)
         if form.suffix.lower() != ".xlsx" or form.exists():
@@ -128,7 +135,7 @@ def translations(
         str | None, typer.Option(help="The language of the file, such as de.")
     ] = None,
     to: Annotated[
-        translating.Format | None, typer.Option(help="Write a file for translators.")
+        TranslationFormat | None, typer.Option(help="Write a file for translators.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The new file to write.")
@@ -140,6 +147,11 @@ def translations(
     as_json: Json = False,
 ) -> None:
     """Show how complete the translations are; write and read translators' files."""
+    from surveys.translations import completeness
+
+    from . import translating
+    from .errors import FilesRefused
+
     with errors_in_words():
         if bool(to) != bool(output) or (to and not language) or (to and from_):
             raise FilesRefused(
@@ -166,6 +178,9 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check a survey's files; report every mistake at once."""
+    from surveys import load
+    from surveys.checks import find_unwritten
+
     with errors_in_words():
         survey = load(folder)
         unwritten = [str(text) for text in find_unwritten(survey)]
@@ -204,6 +219,11 @@ def publish(
     folder: Folder,
 ) -> None:
     """Store a survey's files so that it can be opened."""
+    from surveys import load
+
+    from . import fieldwork
+    from .audit import COMMAND_LINE, audit
+
     with database() as engine:
         survey = load(folder)
         if fieldwork.publish(engine, survey):
@@ -215,6 +235,8 @@ def publish(
 @survey_app.command(name="list")
 def list_surveys(as_json: Json = False) -> None:
     """List the published surveys."""
+    from . import fieldwork
+
     with database() as engine:
         rows = fieldwork.list_surveys(engine)
 
@@ -243,6 +265,9 @@ def open_survey(
     ] = None,
 ) -> None:
     """Open a survey: from now on its version, tier and consent text are fixed."""
+    from . import acts, fieldwork
+    from .workbench import AT_THE_SERVER
+
     with workbench() as bench:
         before = fieldwork.status(bench.engine, survey)
         acts.open_survey(
@@ -262,6 +287,9 @@ def open_survey(
 @survey_app.command()
 def close(survey: Name) -> None:
     """Close a survey and mix what still waits."""
+    from . import acts
+    from .workbench import AT_THE_SERVER
+
     with workbench() as bench:
         acts.close_survey(bench, AT_THE_SERVER, survey)
         say(f"{survey} is closed")
@@ -270,6 +298,8 @@ def close(survey: Name) -> None:
 @survey_app.command()
 def progress(survey: Name, as_json: Json = False) -> None:
     """Show how many responses there are, and where interviews end."""
+    from . import fieldwork
+
     with database() as engine:
         counts = fieldwork.progress(engine, survey)
     say(json.dumps(counts, indent=None if as_json else 2, ensure_ascii=False))
@@ -290,6 +320,8 @@ def bots(
     ] = None,
 ) -> None:
     """Send robots that know only HTML through every path of a survey."""
+    from . import demo
+
     with errors_in_words():
         tickets = codes.read_text("utf-8").split()[1:] if codes else []
         walk = (

@@ -1,30 +1,22 @@
 """What all commands share: words on the terminal, errors in words, the database."""
 
+# A module of commands imports typer, the standard library and the vocabulary. What does
+# the work takes seconds to load, and is loaded by the command that needs it.
+
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-from pydantic import ValidationError
-from sqlalchemy import Engine
 
-from analysis import AnalysisError
-from surveys import AuthoringError, SurveyError
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+    from sqlalchemy import Engine
 
-from .accounts import EVERY
-from .audit import COMMAND_LINE
-from .database import create_engine_for, migrate
-from .errors import ApiError
-from .researcher_dependencies import Principal, Workbench
-from .robots import DeadEnd
-from .serving import ServiceStopped
-from .settings import Settings
+    from .workbench import Workbench
 
 NO, USAGE = 1, 2
-
-AT_THE_SERVER = Principal(COMMAND_LINE, "key", {EVERY: "owner"})
-"""Who works at the server itself: may do everything, and is in the audit log, too."""
 
 Row = TypeVar("Row")
 
@@ -64,26 +56,44 @@ def errors_in_words() -> Iterator[None]:
     """Turn what went wrong into a sentence and an exit status."""
     try:
         yield
-    except AuthoringError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(NO) from error
-    except DeadEnd as error:
-        typer.echo(f"dead end: {error}", err=True)
-        raise typer.Exit(NO) from error
-    except ValidationError as error:
-        for problem in error.errors(include_input=False, include_url=False):
-            setting = "PARALLAX_" + "_".join(map(str, problem["loc"])).upper()
-            typer.echo(f"{setting}: {problem['msg']}", err=True)
-        raise typer.Exit(USAGE) from error
-    except (SurveyError, AnalysisError, ApiError, ServiceStopped) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(USAGE) from error
-    except OSError as error:
-        typer.echo(f"error: {_in_words(error)}", err=True)
-        raise typer.Exit(USAGE) from error
+    except Exception as error:
+        known = _in_words(error)
+        if known is None:
+            raise
+        words, status = known
+        typer.echo(words, err=True)
+        raise typer.Exit(status) from error
 
 
-def _in_words(error: OSError) -> str:
+def _in_words(error: Exception) -> tuple[str, int] | None:
+    """Say what whoever gave the command can mend; None for a mistake of ours."""
+    from pydantic import ValidationError
+
+    from analysis import AnalysisError
+    from surveys import AuthoringError, SurveyError
+
+    from .errors import ApiError, DeadEnd
+
+    match error:
+        case AuthoringError():
+            return str(error), NO
+        case DeadEnd():
+            return f"dead end: {error}", NO
+        case ValidationError():
+            return "\n".join(map(_setting, error.errors())), USAGE
+        case SurveyError() | AnalysisError() | ApiError():
+            return f"error: {error}", USAGE
+        case OSError():
+            return f"error: {_refusal(error)}", USAGE
+    return None
+
+
+def _setting(problem: "ErrorDetails") -> str:
+    name = "_".join(map(str, problem["loc"])).upper()
+    return f"PARALLAX_{name}: {problem['msg']}"
+
+
+def _refusal(error: OSError) -> str:
     """Say what the system refused, of which file, and what to do."""
     if error.filename is None:
         return str(error)
@@ -100,15 +110,21 @@ def _in_words(error: OSError) -> str:
 
 
 @contextmanager
-def workbench() -> Iterator[Workbench]:
+def workbench() -> Iterator["Workbench"]:
     """Open this installation for what researchers do on the web as well."""
+    from .settings import Settings
+    from .workbench import Workbench
+
     with database() as engine:
         yield Workbench(Settings(), engine)
 
 
 @contextmanager
-def database() -> Iterator[Engine]:
+def database() -> Iterator["Engine"]:
     """The database of this installation, migrated to the present schema."""
+    from .database import create_engine_for, migrate
+    from .settings import Settings
+
     with errors_in_words():
         engine = create_engine_for(Settings())
         try:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from surveys.catalogs import is_draft, read_catalog
 from surveys.documents import read_document
@@ -17,8 +16,7 @@ from surveys.translations import (
 )
 
 from .errors import FilesRefused
-
-Format = Literal["po", "xliff"]
+from .vocabulary import TranslationFormat
 
 
 def read_files(folder: Path) -> dict[str, str]:
@@ -66,7 +64,7 @@ def write_files(
 
 
 def write_for_translators(
-    folder: Path, language: str, to: Format, output: Path
+    folder: Path, language: str, to: TranslationFormat, output: Path
 ) -> None:
     """Write every text with its translation, as far as there is one, to a new file.
 

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from analysis.comparison import Adjustment
+from api import vocabulary
 from api.cli import app
 from api.models import RESPONDENT_TABLES
+from surveys.exports import FORMATS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -46,14 +49,30 @@ def test_the_public_names_are_sorted_and_complete(package):
     assert list(module.__all__) == sorted(public)
 
 
+def loaded_by(statement):
+    """The modules that a fresh interpreter has after a statement."""
+    command = [sys.executable, "-c", f"{statement}; import sys; print(*sys.modules)"]
+    return {*subprocess.check_output(command, cwd=ROOT, text=True).split()}
+
+
 def test_importing_analysis_waits_for_nothing_and_type_checkers_see_all_names():
-    loaded = (
-        "import analysis, sys; print({'numpy', 'pandas', 'scipy'} & {*sys.modules})"
-    )
-    command = [sys.executable, "-c", loaded]
-    assert subprocess.check_output(command, cwd=ROOT, text=True) == "set()\n"
+    assert {"numpy", "pandas", "scipy"}.isdisjoint(loaded_by("import analysis"))
     stub = ast.parse((ROOT / "analysis/__init__.pyi").read_text()).body[-1]
     assert ast.literal_eval(stub.value) == importlib.import_module("analysis").__all__
+
+
+def test_commands_load_what_does_the_work_only_when_they_run():
+    loaded = loaded_by("import api.cli")
+    slow = {"alembic", "altair", "cryptography", "duckdb", "elementpath", "fastapi"}
+    slow |= {"httpx", "lxml", "numpy", "pandas", "pyarrow", "pydantic", "pyreadstat"}
+    slow |= {"scipy", "sqlalchemy", "sqlmodel", "uvicorn", "xlsxwriter"}
+    assert "typer" in loaded
+    assert slow.isdisjoint(loaded)
+
+
+def test_commands_offer_what_there_is():
+    assert vocabulary.Adjustment == Adjustment
+    assert list(vocabulary.EXPORT_FORMATS) == list(FORMATS)
 
 
 @pytest.mark.parametrize("package", ["surveys", "analysis"])

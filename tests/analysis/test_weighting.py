@@ -203,7 +203,7 @@ SCHOOLS = AGES.drop(columns="age").assign(education=["low", "high"] * 2)
                 totals={"trust": 300, "population": 100},
             ),
             WeightingError,
-            "total of 'trust': 1 of 8 respondents have no value",
+            "total of 'trust': 1 of 8 rows (0) have no value",
         ),
         (
             lambda: calibrate(DESIGN, totals={"sex": 300, "population": 100}),
