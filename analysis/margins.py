@@ -363,8 +363,12 @@ def _read_total(
             f"total of {name!r}: {rows_named(unknown)} have no value; complete them or "
             "drop them"
         )
-    means: Floats = (table[name] / table["population"]).to_numpy(float)
-    wrong = ~np.isfinite(means) | ~(table["population"].to_numpy(float) > 0)
+    total, population = (
+        pd.to_numeric(table[column], errors="coerce").to_numpy(float)
+        for column in (name, "population")
+    )
+    means: Floats = total / np.where(population > 0, population, np.nan)
+    wrong = ~np.isfinite(means) | ~np.isfinite(population)
     if wrong.any():
         raise WeightingError(
             f"total of {name!r}: {int(wrong.sum())} of {len(wrong)} groups have no "

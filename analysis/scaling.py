@@ -66,8 +66,8 @@ def scale_to_population(
     if unknown.any():
         raise WeightingError(
             f"{int(unknown.sum())} of {len(sizes)} groups of {by!r} have no finite "
-            f"population above 0 ({first_few(groups.labels[unknown])}); add them to "
-            "the table"
+            f"population above 0 ({first_few(groups.labels[unknown])}); give each "
+            "its number"
         )
     return _scaled(design, groups, sizes, "population_weight")
 

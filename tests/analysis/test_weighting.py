@@ -189,6 +189,20 @@ SCHOOLS = AGES.drop(columns="age").assign(education=["low", "high"] * 2)
             UnknownColumn,
             "the totals have no column 'population'; they have trust",
         ),
+        *(
+            (
+                lambda wrong=wrong: calibrate(
+                    DESIGN, totals=ROOMS.assign(**wrong), by="country"
+                ),
+                WeightingError,
+                "1 of 2 groups have no total or no population above 0 (CN)",
+            )
+            for wrong in (
+                {"trust": ["many", 1]},
+                {"population": ["many", 1]},
+                {"population": [np.inf, 1]},
+            )
+        ),
         (
             lambda: calibrate(
                 DESIGN, totals=ROOMS.assign(trust=[np.nan, 1]), by="country"
