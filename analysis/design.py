@@ -136,7 +136,8 @@ class SurveyDesign(Columns):
         if is_table(self.frame):
             object.__setattr__(self, "table", self.frame)
             object.__setattr__(self, "frame", pd.DataFrame(columns=self.table.columns))
-            check_table(self.table, self._drawn_by(), self.counts)
+            roles = (self.weights, self.strata, self.clusters, self.population_sizes)
+            check_table(self.table, _names_of(roles), self.counts)
             return
         super().__post_init__()
         _ = self.sample  # checked now, not at the first estimate
@@ -401,11 +402,6 @@ class SurveyDesign(Columns):
         )
         where = None if inside is None else cells[-1] == 2
         return self._with(frame=frame, sample=small, _known=known), where
-
-    def _drawn_by(self) -> list[str]:
-        """Columns that say how the respondents were drawn."""
-        roles = (self.weights, self.strata, self.clusters, self.population_sizes)
-        return _names_of(roles)
 
     def _check_rows(self) -> None:
         if self.table is not None:

@@ -101,19 +101,9 @@ class ModelMatrix:
         return sums(self.codes, weights, len(self.matrix))
 
 
-def holding_formula(
-    design: SurveyDesign, formula: str, where: Where = None
-) -> SurveyDesign:
-    """Design whose frame holds the columns of a formula."""
-    if design.table is None:
-        return design
-    left, right = _parse(formula)
-    return design.holding(left, _columns_of(right, design)[1], where)
-
-
 def read_formula(
     design: SurveyDesign, formula: str, where: Where = None, *, linear: bool = False
-) -> ModelMatrix:
+) -> tuple[SurveyDesign, ModelMatrix]:
     """Read a formula such as ``"trust ~ age + C(country)"`` on a design.
 
     Text and categorical columns become indicators of every category that occurs among
@@ -124,6 +114,13 @@ def read_formula(
     ``linear`` models need no more of a column than its first and second moments, which
     a design may hold instead of its values; without clusters, only of the answer.
 
+    Returns
+    -------
+    design : SurveyDesign
+        The same, or one on the totals of its table; see ``SurveyDesign.holding``.
+    matrix : ModelMatrix
+        Of the rows of that design.
+
     Raises
     ------
     UnknownColumn
@@ -131,8 +128,10 @@ def read_formula(
         If the formula cannot be read, nobody answered everything, or a variable has
         one category only.
     """
-    left, right = _parse(formula)
-    factors, names = _columns_of(right, design)
+    left, right, factors = _parse(formula, design.frame.columns)
+    names = sorted(set[str]().union(*factors.values(), right.required_variables))
+    _check_functions(names, factors, design.frame.columns)
+    design = design.holding(left, names, where)
     matter = names if linear else [left, *names]
     if linear and design.clusters is not None:
         matter = _curved(right, factors, design.moments)
@@ -168,7 +167,7 @@ def read_formula(
         variables = _values({name: columns[name] for name in names}, first)
         matrix, spec = _build(right, variables, formula)
     _check_rows(matrix, spec, variables, formula)
-    return ModelMatrix(
+    return design, ModelMatrix(
         formula=formula,
         response=left,
         codes=codes,
@@ -192,8 +191,8 @@ def _count(design: SurveyDesign, chosen: npt.NDArray[np.bool_]) -> int:
     return int(chosen.sum()) if counts is None else round(counts[chosen].sum())
 
 
-def _parse(formula: str) -> tuple[str, Any]:
-    """Name of the response, and the right side."""
+def _parse(formula: str, columns: pd.Index) -> tuple[str, Any, dict[Any, set[str]]]:
+    """Name of the response, the right side, and the columns inside its expressions."""
     # Imported here: it takes a third of a second, and only models need it.
     from formulaic import Formula
     from formulaic.errors import FormulaicError
@@ -201,10 +200,14 @@ def _parse(formula: str) -> tuple[str, Any]:
     try:
         parsed = Formula(formula)
         left = [str(term) for term in getattr(parsed, "lhs", ())]
-        for term in getattr(parsed, "rhs", ()):
-            for factor in term.factors:
-                if factor.eval_method.value == "python":
-                    _names_in(factor.expr)
+        # formulaic does not see what its own transformations, such as center(), take.
+        factors = {
+            factor: _names_in(factor.expr) & set(columns)
+            if factor.eval_method.value == "python"
+            else set[str]()
+            for term in getattr(parsed, "rhs", ())
+            for factor in term.factors
+        }
     except (FormulaicError, SyntaxError, AttributeError) as error:
         why = ANSI.sub("", str(error)).split("\n")[0].split(". ")[0]
         if isinstance(error, AttributeError):
@@ -218,36 +221,21 @@ def _parse(formula: str) -> tuple[str, Any]:
             f"formula {formula!r} needs one column before the ~, such as "
             "'trust ~ age + country'; make a column of it first if it is computed"
         )
-    return left[0], parsed.rhs
+    return left[0], parsed.rhs, factors
 
 
-def _columns_of(
-    right: Any, design: SurveyDesign
-) -> tuple[dict[Any, set[str]], list[str]]:
-    """Columns inside each factor that is an expression, and all that are needed."""
-    factors = {
-        factor: _variables(factor, design.frame.columns)
-        for term in right
-        for factor in term.factors
-    }
-    names = sorted(set[str]().union(*factors.values(), right.required_variables))
+def _check_functions(
+    names: Sequence[str], factors: Mapping[Any, set[str]], columns: pd.Index
+) -> None:
+    """Refuse functions that there are not, which formulaic takes for columns."""
     for name in names:
         called = any(f"{name}(" in factor.expr for factor in factors)
-        if called and name not in design.frame.columns:
+        if called and name not in columns:
             raise EstimationError(
                 f"formulas have no function {name}(); C(wave) takes numbers as "
                 "categories, np.log(age) and the like compute, the rest is a column to "
                 "be made first"
             )
-    return factors, names
-
-
-def _variables(factor: Any, columns: pd.Index) -> set[str]:
-    """Columns that a factor is made from, where it is an expression."""
-    # formulaic does not see what its own transformations, such as center(), take.
-    if factor.eval_method.value != "python":
-        return set()
-    return _names_in(factor.expr) & set(columns)
 
 
 def _names_in(expression: str) -> set[str]:

@@ -11,7 +11,7 @@ from analysis.design import SurveyDesign
 from analysis.errors import EstimationError, first_few
 from analysis.fitting import Regression, fit
 from analysis.likelihood import Likelihood
-from analysis.model_matrices import holding_formula, read_formula
+from analysis.model_matrices import read_formula
 from analysis.ordinal_regression import answers_of
 from analysis.totals import Codes, Floats, sums
 
@@ -148,8 +148,7 @@ def multinomial(
     c     Intercept        -1.099      1.265   9
           country[T.DE]     2.197      1.789   9
     """
-    design = holding_formula(design, formula, where)
-    matrix = read_formula(design, formula, where)
+    design, matrix = read_formula(design, formula, where)
     y, labels = answers_of(design, matrix.response, matrix.first)
     if len(labels) < 2:
         raise EstimationError(

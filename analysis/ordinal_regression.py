@@ -15,7 +15,7 @@ from analysis.errors import EstimationError, first_few
 from analysis.fitting import Regression, fit
 from analysis.likelihood import Likelihood
 from analysis.links import LINKS
-from analysis.model_matrices import holding_formula, read_formula
+from analysis.model_matrices import read_formula
 from analysis.totals import Codes, Floats, sums
 
 FAR = 500.0
@@ -186,8 +186,7 @@ def ordinal(
     """
     if link not in LINKS:
         raise EstimationError(f"link {link!r} is not known; use {first_few(LINKS)}")
-    design = holding_formula(design, formula, where)
-    matrix = read_formula(design, formula, where)
+    design, matrix = read_formula(design, formula, where)
     if "Intercept" not in matrix.terms:
         raise EstimationError(
             f"{formula!r}: the thresholds are the intercepts; leave '0 +' out"

@@ -14,7 +14,7 @@ from analysis.errors import EstimationError, first_few
 from analysis.fitting import Regression, fit
 from analysis.likelihood import Likelihood
 from analysis.links import LINKS, ROOT_TAU
-from analysis.model_matrices import ModelMatrix, holding_formula, read_formula
+from analysis.model_matrices import ModelMatrix, read_formula
 from analysis.totals import Codes, Floats
 
 
@@ -200,8 +200,7 @@ def regress(
         raise EstimationError(
             f"family {family!r} is not known; use {first_few(FAMILIES)}"
         )
-    design = holding_formula(design, formula, where)
-    matrix = read_formula(design, formula, where, linear=family == "linear")
+    design, matrix = read_formula(design, formula, where, linear=family == "linear")
     y = design.numbers(matrix.response)[matrix.first]
     _check_answers(y, matrix, family)
     start = np.zeros(len(matrix.names))

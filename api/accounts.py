@@ -16,10 +16,7 @@ from .errors import AccountError, UnknownSurvey
 from .models import ApiKey, Grant, PublishedSurvey, Researcher, SignedIn
 from .security import SecondFactor, check_password, hash_password, new_token, token_hash
 from .settings import Settings
-from .vocabulary import EVERY as EVERY
-from .vocabulary import ROLES as ROLES
-from .vocabulary import Role as Role
-from .vocabulary import Roles as Roles
+from .vocabulary import EVERY, ROLES, Role, Roles
 
 NAME = re.compile(r"[a-z][a-z0-9._-]{1,63}")
 DAY = 24 * 3600

@@ -13,9 +13,9 @@ from . import fieldwork, jobs, shelf, tickets
 from .audit import audit
 from .choices import Choices
 from .errors import ChoiceRefused, FieldworkError, Forbidden, UnknownJob
-from .jobs import FORMATS, ComparisonTask, ExportTask, Job, Profile, ReleaseTask
+from .jobs import FORMATS, ComparisonTask, ExportTask, Job, ReleaseTask
 from .shelf import Shelved
-from .vocabulary import MOST_TICKETS as MOST_TICKETS
+from .vocabulary import MOST_TICKETS, Profile
 from .workbench import Principal, Workbench
 
 

@@ -12,9 +12,10 @@ from .choices import Choices, answers_of, offered
 from .errors import ChoiceRefused, UnknownJob
 from .jobs import CHARTS, ComparisonTask, Job
 from .protection import SCRIPTS
-from .researcher_dependencies import Principal, Viewer, Workbench, WorkbenchDep
+from .researcher_dependencies import Viewer, WorkbenchDep
 from .researcher_pages import country_name, render_survey
 from .shelf import Shelved
+from .workbench import Principal, Workbench
 
 router = APIRouter(prefix="/surveys", include_in_schema=False)
 

@@ -27,6 +27,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from .choices import Choices
 from .errors import JobsFull, UnknownJob
 from .settings import Settings
+from .vocabulary import Profile
 
 FOLDER, TURN = "jobs", "turn"
 TASK, LOCK, STEP, OUTCOME = "task.json", "lock", "step.txt", "outcome.json"
@@ -53,7 +54,6 @@ FORMATS = {
 """What `surveys.exports` writes, in the order of the buttons. Neither it nor what
 analyses is imported here: respondents are served by the same processes."""
 
-Profile = Literal["internal", "scientific", "open"]
 
 WAIT_SECONDS = 5
 """How long a request waits for a job; a restart of the service waits longer."""

@@ -9,19 +9,19 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from . import acts, fieldwork, jobs
 from .errors import FieldworkError
 from .following import follow
-from .jobs import FORMATS, Profile
+from .jobs import FORMATS
 from .register import is_superseded
 from .researcher_dependencies import (
     Analyst,
     Manager,
-    Principal,
     ResearcherForm,
     StrongAnalyst,
     Viewer,
-    Workbench,
     WorkbenchDep,
 )
 from .researcher_pages import country_name, render, render_survey
+from .vocabulary import Profile
+from .workbench import Principal, Workbench
 
 PROFILES = {
     "scientific": "for researchers who signed terms: everybody looks like at least four"

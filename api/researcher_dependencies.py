@@ -20,10 +20,7 @@ from .errors import (
 from .forms import Form, read_form
 from .settings import Settings
 from .vocabulary import Role
-from .workbench import ATTEMPTS_AT_ONCE as ATTEMPTS_AT_ONCE
-from .workbench import MOST_WAITING as MOST_WAITING
-from .workbench import Principal as Principal
-from .workbench import Workbench as Workbench
+from .workbench import Principal, Workbench
 
 PROGRAMS = "/api/"
 """Begins the addresses where a key is taken."""

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from surveys.languages import language
 from surveys.survey import Survey
 
-from .researcher_dependencies import Principal
+from .workbench import Principal
 
 
 def _static(name: str) -> tuple[bytes, str]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlmodel import col
 
 from . import attempts
-from .accounts import Role, roles_of
+from .accounts import roles_of
 from .audit import record
 from .database import writing
 from .models import Researcher, SignedIn
@@ -19,6 +19,7 @@ from .security import (
     verify_password,
 )
 from .settings import Settings
+from .vocabulary import Role
 
 IDLE_SECONDS = 30 * 60
 """A session that was not used for so long has ended."""

@@ -13,13 +13,13 @@ from .forms import Form, read_form
 from .researcher_dependencies import (
     ResearcherForm,
     Viewer,
-    Workbench,
     WorkbenchDep,
     check_origin,
     cookie_name,
     session_token,
 )
 from .researcher_pages import render
+from .workbench import Workbench
 
 HOME = "/surveys"
 INSIDE = re.compile(r"(?!.*\.\.)/(surveys|account)(/[\w./-]*)?(\?[\w.~=&%+,*-]*)?")

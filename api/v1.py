@@ -12,18 +12,18 @@ from . import acts, fieldwork, jobs, register
 from .choices import Choices
 from .errors import ChoiceRefused
 from .following import Following, follow
-from .jobs import Job, Profile, State
+from .jobs import Job, State
 from .problems import MEDIA_TYPE, Problem
 from .researcher_dependencies import (
     Analyst,
     Manager,
-    Principal,
     StrongAnalyst,
     Viewer,
-    Workbench,
     WorkbenchDep,
 )
 from .shelf import Shelved
+from .vocabulary import MOST_TICKETS, Profile
+from .workbench import Principal, Workbench
 
 PREFIX = "/api/v1"
 PROBLEM: dict[str, Any] = {
@@ -58,7 +58,7 @@ class TicketOrder(Body):
     """Which tickets are issued."""
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    count: Annotated[int, Field(ge=1, le=acts.MOST_TICKETS)]
+    count: Annotated[int, Field(ge=1, le=MOST_TICKETS)]
 
 
 class ReleaseOrder(Body):

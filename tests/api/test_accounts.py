@@ -8,10 +8,11 @@ from sqlalchemy import Engine, select
 from sqlmodel import SQLModel
 
 from api import accounts, audit, sessions
-from api.accounts import EVERY, ROLES, may, narrowed
+from api.accounts import may, narrowed
 from api.errors import AccountError, ApiError, UnknownSurvey, WeakPassword
 from api.models import RESEARCHER_TABLES, RESPONDENT_TABLES
 from api.settings import Settings
+from api.vocabulary import EVERY, ROLES
 
 PASSWORD = "correct horse battery"
 

@@ -15,9 +15,9 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from api import accounts, security, sessions
 from api.database import create_engine_for, migrate
 from api.main import create_app
-from api.researcher_dependencies import ATTEMPTS_AT_ONCE, MOST_WAITING
 from api.serving import running
 from api.settings import Settings
+from api.workbench import ATTEMPTS_AT_ONCE, MOST_WAITING
 
 PASSWORD = "correct horse battery"
 HERE = {"Sec-Fetch-Site": "same-origin"}
